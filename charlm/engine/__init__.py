@@ -1,0 +1,1 @@
+"""Inference in NumPy, and the textbook equations that the torch modules are tested against."""

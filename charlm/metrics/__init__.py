@@ -1,0 +1,1 @@
+"""Counts and floats to the numbers that people report."""

@@ -1,0 +1,1 @@
+"""Torch modules: ids and tensors in and out, never strings."""

@@ -1,0 +1,1 @@
+"""Result objects to terminal, JSON and picture files."""

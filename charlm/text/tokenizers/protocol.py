@@ -1,0 +1,76 @@
+"""What every tokenizer can do, whatever its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int32]
+
+
+class StreamDecoder(Protocol):
+    """Turns ids that arrive one by one into text that can be shown at once."""
+
+    def push(self, token_id: int) -> str:
+        """Return the text that is now certain: never half a character, possibly empty."""
+
+    def flush(self) -> str:
+        """Return what was held back; called once, after the last id."""
+
+
+class Tokenizer(Protocol):
+    """Text to ids and back. Instances are immutable once trained or loaded.
+
+    Ids run from 0 to `vocab_size - 1`. The beginning of a text is no token of the vocabulary:
+    language models add an input row of their own for it (see `engine`).
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def vocab_size(self) -> int:
+        """How many tokens there are."""
+
+    @property
+    def unk_id(self) -> int | None:
+        """The id that stands for what the vocabulary lacks; None where nothing can be unknown."""
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id that stands for the end of a line, where the tokenizer has one."""
+
+    @classmethod
+    def train(cls, lines: Iterable[str], config: Any) -> Self:
+        """Return a tokenizer learnt from a text that arrives in pieces."""
+
+    def encode(self, text: str) -> Ids:
+        """Return the ids of a text; what is unknown becomes `unk_id`, never an error."""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of ids."""
+
+    def token(self, token_id: int) -> str:
+        """Return one token as text to show in tables; exact characters, not sanitised."""
+
+    def decoder(self) -> StreamDecoder:
+        """Return a fresh decoder for a stream of ids."""
+
+    def count_chars(self, ids: Ids) -> int:
+        """Return how many code points the text of these ids has (for bits per character)."""
+
+    def to_files(self) -> dict[str, bytes]:
+        """Return the tokenizer's own files, by fixed name, to stand in a model folder."""
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], config: Mapping[str, object]) -> Self:
+        """Return the tokenizer that `to_files` and `config` describe; checks everything.
+
+        Raises:
+            TokenizerError: if a file is missing, too large, malformed or inconsistent.
+        """
+
+    def config(self) -> dict[str, object]:
+        """Return what `from_files` needs beside the files: plain JSON values, with `name`."""

@@ -1,0 +1,1 @@
+"""Training: batches, optimiser and schedule, the loop, evaluation, resumption."""

@@ -1,0 +1,86 @@
+"""What a user may say about a training run. Standard library only, so that `--help` stays fast.
+
+A value of None means "choose for me": `training.presets` fills it from the corpus, the device and
+the time given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from charlm.base.config import check, setting
+
+TOKENIZER_NAMES = ("char", "byte", "word", "whitespace", "bpe", "unigram")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """Settings of `charlm train lm`; the field names are the option names with `_` for `-`."""
+
+    # text
+    tokenizer: str = setting(
+        "char",
+        "unit of the model: char, byte, word, whitespace, bpe, unigram, or a sentencepiece .model",
+    )
+    vocab_size: int | None = setting(None, "most tokens in the vocabulary", ge=2, le=1_000_000)
+    min_count: int | None = setting(None, "leave out tokens seen less often", ge=1)
+    lowercase: bool = setting(False, "fold the text to lower case first (word tokenizer)")
+    valid: str | None = setting(None, "validation text (else the tail of the corpus)")
+    valid_fraction: float = setting(0.1, "share of the corpus, at its end, kept", ge=0.0, lt=1.0)
+    test: str | None = setting(None, "test text, scored once at the end")
+    encoding_errors: str = setting(
+        "strict", "what to do with invalid UTF-8", choices=("strict", "replace", "skip")
+    )
+    # model
+    preset: str = setting(
+        "auto",
+        "auto chooses sizes and rates; plain is one small layer without tricks",
+        choices=("auto", "plain"),
+    )
+    cell: str = setting("lstm", "recurrent cell", choices=("lstm", "gru", "rnn"))
+    reset: str = setting("after", "form of the GRU's reset gate", choices=("after", "before"))
+    hidden_size: int | None = setting(None, "units of a layer", ge=1, le=65_536)
+    num_layers: int | None = setting(None, "recurrent layers", ge=1, le=64)
+    embedding_dim: int | None = setting(None, "size of a token's embedding", ge=1, le=65_536)
+    skip: bool | None = setting(None, "skip connections between layers")
+    tie_weights: bool | None = setting(None, "share the embedding with the output")
+    # regularisation
+    dropout: float | None = setting(None, "locked dropout before the output", ge=0.0, lt=1.0)
+    input_dropout: float | None = setting(
+        None, "locked dropout on the embedded input", ge=0.0, lt=1.0
+    )
+    layer_dropout: float | None = setting(None, "locked dropout between layers", ge=0.0, lt=1.0)
+    embedding_dropout: float | None = setting(
+        None, "share of embedding rows left out of a step", ge=0.0, lt=1.0
+    )
+    weight_drop: float | None = setting(
+        None, "dropout on the recurrent weights (DropConnect)", ge=0.0, lt=1.0
+    )
+    weight_decay: float | None = setting(None, "decoupled weight decay", ge=0.0)
+    # optimisation
+    optimizer: str | None = setting(None, "adamw or muon", choices=("adamw", "muon"))
+    learning_rate: float | None = setting(None, "peak learning rate", gt=0.0)
+    max_grad_norm: float | None = setting(None, "global norm to clip gradients to", gt=0.0)
+    batch_size: int | None = setting(None, "parallel streams", ge=1, le=65_536)
+    bptt: int | None = setting(None, "tokens per truncated-backprop window", ge=1, le=65_536)
+    ema: float | None = setting(None, "decay of averaged weights; 0 for none", ge=0.0, lt=1.0)
+    # length
+    max_time: str | None = setting(None, "training time: 90s, 3m, 1h")
+    epochs: float | None = setting(None, "passes over the training text", gt=0.0)
+    max_steps: int | None = setting(None, "updates", ge=1)
+    # machine
+    device: str = setting("auto", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
+    precision: str = setting(
+        "auto",
+        "arithmetic of matrix products; auto measures once",
+        choices=("auto", "float32", "float16", "bfloat16"),
+    )
+    threads: int | None = setting(None, "CPU threads", ge=1, le=1024)
+    seed: int = setting(0, "seed of weights, dropout and data order", ge=0)
+    # run
+    eval_every: str | None = setting(None, "time between validations: 20s, 5m")
+    save_every: str = setting("60s", "time between saves")
+    sample_every: str | None = setting(None, "time between samples shown while training")
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -34,7 +34,7 @@ class Setting:
 
 def setting(
     default: Any,
-    help: str,  # noqa: A002 (the word that argparse, click and Typer use)
+    help: str,
     *,
     ge: float | None = None,
     gt: float | None = None,

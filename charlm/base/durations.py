@@ -11,7 +11,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|m|s|)", re.ASCII)
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds that a duration like `90s`, `3m` or `1h30m` means; a bare number is seconds.
+    """Return the seconds that `90s`, `3m` or `1h30m` means; a bare number is seconds.
 
     Raises:
         ConfigError: if the text is no duration, or is zero.

@@ -1,1 +1,1 @@
-"""One file a user's verb: plain arguments in, a frozen result or an iterator out; prints nothing."""
+"""One file a verb: plain arguments in, a frozen result or an iterator out; prints nothing."""

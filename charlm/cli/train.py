@@ -1,0 +1,178 @@
+"""`charlm train`: options from TrainConfig, progress on stderr, figures on stdout."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from charlm.base.durations import format_duration
+from charlm.cli.options import config_from, options_from
+from charlm.cli.spec import JSON, Argument, Command, Option
+from charlm.tasks.train_events import HeldOut, Planned, TrainEvent, TrainResult
+from charlm.training.config import TrainConfig
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def run(values: Mapping[str, Any]) -> int:
+    """Train, telling as it goes; return the exit status."""
+    config = config_from(TrainConfig, values)
+    from charlm.tasks.train import train_language_model
+
+    events = train_language_model(
+        list(values["corpus"]) or ["python"],
+        config,
+        name=values["name"],
+        resume=values["resume"],
+        overwrite=values["overwrite"],
+        dry_run=values["dry_run"],
+    )
+    plan, result = follow(events, quiet=values["quiet"], live=not values["dry_run"])
+    if values["dry_run"]:
+        _show_plan(plan, as_json=values["json"])
+        return 0
+    if result is None:
+        return 1
+    _show_result(result, as_json=values["json"])
+    if not result.interrupted:
+        return 0
+    return TERMINATED if getattr(result, "signal", None) in ("SIGTERM", "SIGHUP") else INTERRUPTED
+
+
+def follow(
+    events: Iterable[TrainEvent], *, quiet: bool, live: bool
+) -> tuple[Planned | None, TrainResult | None]:
+    """Show events as they come and return the plan and the result among them."""
+    from charlm.render.progress import open_progress
+
+    plan, result = None, None
+    with open_progress(quiet=quiet, live=live) as progress:
+        for event in events:
+            if isinstance(event, Planned):
+                plan = event
+            elif isinstance(event, TrainResult):
+                result = event
+            progress.show(event)
+    return plan, result
+
+
+def _show_plan(plan: Planned | None, *, as_json: bool) -> None:
+    from charlm.render.machine import emit
+    from charlm.render.tables import count, show_facts, size
+
+    if plan is None:
+        return
+    if as_json:
+        emit(dataclasses.asdict(plan))
+        return
+    speed, duration = plan.tokens_per_second, plan.duration_seconds
+    show_facts(
+        [
+            ("name", plan.name),
+            ("corpus", plan.corpus),
+            ("tokens", f"{plan.train_tokens:,} to train on, {plan.valid_tokens:,} held out"),
+            ("vocabulary", f"{plan.vocab_size:,} tokens, {plan.unknown_rate:.2%} unknown"),
+            ("model", f"{plan.model}, {plan.parameters:,} parameters"),
+            ("machine", f"{plan.device}, {plan.precision}, {plan.threads} threads"),
+            ("batch", f"{plan.batch_size} streams of {plan.bptt} tokens"),
+            ("epoch", f"{count(plan.steps_per_epoch)} steps"),
+            ("memory", f"about {size(plan.memory_bytes)}"),
+            ("speed", f"about {count(speed)} tokens a second" if speed else "not measured"),
+            ("time", format_duration(duration) if duration else "open"),
+        ]
+    )
+
+
+def _show_result(result: TrainResult, *, as_json: bool) -> None:
+    from charlm.render.console import out, talk
+    from charlm.render.machine import emit
+    from charlm.render.tables import count, show_facts
+
+    if result.interrupted:
+        talk(f"charlm: interrupted and saved at step {result.steps:,}; {_go_on(result)}")
+    if as_json:
+        emit(result_record(result))
+        return
+    facts = [
+        ("model", f"{result.name} in {result.folder}, {count(result.parameters)} parameters"),
+        ("trained", _trained(result)),
+    ]
+    if result.valid is not None:
+        facts.append(("valid", held_out_words(result.valid)))
+    if result.test is not None:
+        facts.append(("test", held_out_words(result.test)))
+    show_facts(facts)
+    if not result.interrupted:
+        out(f"try: charlm sample -m {result.name}")
+
+
+def _trained(result: TrainResult) -> str:
+    speed = f"{result.tokens_per_second:,.0f} tokens a second on {result.device}"
+    took = format_duration(result.duration_seconds)
+    return f"{result.steps:,} steps, {result.epochs:.3g} epochs in {took}, {speed}"
+
+
+def _go_on(result: TrainResult) -> str:
+    """Return how to continue: the same command line with `--resume` and the name."""
+    import shlex
+
+    words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
+    if not any(word.startswith(("-o", "--name")) for word in words):
+        words += ["--name", result.name]
+    return f"go on with: charlm {shlex.join([*words, '--resume'])}"
+
+
+def held_out_words(held: HeldOut) -> str:
+    """Return figures on held-out text as one line."""
+    return (
+        f"{held.nats_per_token:.4f} nats a token, perplexity {held.perplexity:.4g}, "
+        f"{held.bits_per_char:.4f} bits a character ({held.tokens:,} tokens)"
+    )
+
+
+def result_record(result: TrainResult) -> dict[str, Any]:
+    """Return the object of `charlm train --json`."""
+    record = dataclasses.asdict(result)
+    keys = ("name", "kind", "parameters", "steps", "epochs", "duration_seconds")
+    wanted = [*keys, "tokens_per_second", "device", "valid"]
+    if result.test is not None:
+        wanted.append("test")
+    if result.interrupted:
+        wanted.append("interrupted")
+    return {key: record[key] for key in wanted}
+
+
+TRAIN = Command(
+    "train",
+    "train a language model on text",
+    run,
+    notes=(
+        "Name nothing but the text, and sizes and rates follow from it, the machine and the time. "
+        "Ctrl-C saves; --resume goes on."
+    ),
+    arguments=(
+        Argument(
+            "corpus",
+            "files, folders, globs, - for stdin, or corpora by name (default: python)",
+            repeats=True,
+            complete="corpus",
+        ),
+    ),
+    options=(
+        Option("name", "name of the model (default: from the corpus)", short="o", metavar="NAME"),
+        *options_from(TrainConfig, complete={"valid": "file", "test": "file"}),
+        Option("resume", "go on with an interrupted training", kind=bool, default=False),
+        Option("overwrite", "replace a model of that name", kind=bool, default=False),
+        Option("dry_run", "say what would be done, and stop", kind=bool, default=False),
+        JSON,
+        Option("quiet", "no progress on stderr", kind=bool, short="q", default=False),
+    ),
+    examples=(
+        ("charlm train", "the built-in corpus python, about a minute"),
+        ("charlm train novel.txt -o novel --max-time 3m", "a text of your own, three minutes"),
+        ("cat *.txt | charlm train - --tokenizer word", "from a pipe, a model of words"),
+        ("charlm train novel.txt -o novel --max-time 3m --resume", "go on after Ctrl-C"),
+    ),
+)

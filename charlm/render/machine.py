@@ -1,0 +1,52 @@
+"""JSON lines: one object a line on stdout, for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from charlm.render.console import flush_out, out
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    r"""Return a record as one line of strict JSON; what is not finite becomes null.
+
+    Example:
+        >>> json_line({"text": "ä\n", "loss": float("inf")})
+        '{"text": "ä\\n", "loss": null}'
+    """
+    text = json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
+    # Lone surrogates cannot be written as UTF-8 and C1 or bidi controls steer terminals: \u.
+    return "".join(c if c.isprintable() or c == " " else _escape(c) for c in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def emit(record: Mapping[str, Any], *, flush: bool = True) -> None:
+    """Write a record to stdout as one JSON line."""
+    out(json_line(record), trusted=True)
+    if flush:
+        flush_out()

@@ -1,0 +1,55 @@
+"""What each id contributes to a layer's gates: embedding, input weights and bias in one row."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.integer]
+
+# Above this a table would cost more memory than it saves time; rows are then computed each time.
+TABLE_BYTES = 256 * 2**20
+
+
+class IdInputs:
+    """The table `embedding · W.T + bias`, one row an id, filled in as ids are met.
+
+    A row is always computed by the same product, alone, so that its bits do not depend on what
+    was read before. The untouched part of the table takes no memory.
+    """
+
+    def __init__(self, embedding: Float32, weight: Float32, bias: Float32) -> None:
+        self.embedding = embedding
+        self.weight = np.ascontiguousarray(weight)
+        self.bias = bias
+        count, width = embedding.shape[0], weight.shape[0]
+        self.is_table = count * width * 4 <= TABLE_BYTES
+        self.table: Float32 = np.empty((count if self.is_table else 0, width), dtype=np.float32)
+        self.rows: list[Float32 | None] = [None] * (count if self.is_table else 0)
+        self.filled = np.zeros(len(self.rows), dtype=bool)
+
+    def row(self, token_id: int) -> Float32:
+        """Return the contribution of one id, (gates,); not to be written to."""
+        if not self.is_table:
+            return np.asarray(np.dot(self.weight, self.embedding[token_id]) + self.bias)
+        row = self.rows[token_id]
+        return self._fill(token_id) if row is None else row
+
+    def take(self, ids: Ids) -> Float32:
+        """Return the contributions of many ids, ids.shape + (gates,), as a new array."""
+        if not self.is_table:
+            product: Float32 = self.embedding[ids.ravel()] @ self.weight.T
+            np.add(product, self.bias, product)
+            return np.asarray(product.reshape(*ids.shape, -1))
+        for token_id in np.unique(ids[~self.filled[ids]]).tolist():
+            self._fill(token_id)
+        return np.asarray(self.table[ids])
+
+    def _fill(self, token_id: int) -> Float32:
+        row = self.table[token_id]
+        np.dot(self.weight, self.embedding[token_id], row)
+        np.add(row, self.bias, row)
+        self.rows[token_id] = row
+        self.filled[token_id] = True
+        return row

@@ -1,0 +1,236 @@
+"""A recurrent language model in NumPy: what every query on the CPU runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.base.errors import CheckpointError
+from charlm.engine.config import LanguageModelConfig
+from charlm.engine.embedding import IdInputs
+from charlm.engine.stack import LAYERS, Float32, StackState, build_layers
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IdArray = npt.NDArray[np.integer[Any]]
+
+
+class LanguageModel:
+    """p(token | all before it) of a recurrent network, with a state that is carried.
+
+    It offers `generation.protocol.CausalModel`. `step` and `read` use up the state that they are
+    given: they change it in place and return it. Who needs it later takes a copy by `select`.
+    """
+
+    def __init__(
+        self, config: LanguageModelConfig, tensors: Mapping[str, npt.NDArray[Any]]
+    ) -> None:
+        """Prepare the weights.
+
+        Args:
+            config: the shape of the model.
+            tensors: by the names of `config.tensor_shapes()`; any float type, or int8 with a
+                scale a row under the same name and `.scale`.
+
+        Raises:
+            CheckpointError: if a tensor is missing, unknown, or of another shape.
+        """
+        self.config = config
+        self.vocab_size = config.vocab_size
+        self.bos_id = config.bos_id
+        weights = to_float32(config, tensors)
+        self._layers = build_layers(config, weights)
+        self._inputs = _build_inputs(config, weights)
+        self._embedding = weights["embedding.weight"]
+        self._output, self._projection = _build_output(
+            config, weights, self._layers[0].output_scale
+        )
+        self._output_bias = weights["output.bias"]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that one step reads."""
+        layers = sum(
+            layer.weight_hh.nbytes
+            + (0 if layer.weight_below is None else layer.weight_below.nbytes)
+            for layer in self._layers
+        )
+        extra = 0 if self._projection is None else self._projection.nbytes
+        return layers + self._output.nbytes + extra
+
+    def initial_state(self, batch_size: int) -> StackState:
+        """Return the zero state of `batch_size` rows, before anything was read."""
+        return StackState(self._layers, batch_size)
+
+    def select(self, state: StackState, rows: IdArray) -> StackState:
+        """Return a new state whose row i is a copy of row `rows[i]` of `state`."""
+        return self.state_from_array(state.to_array()[np.asarray(rows)])
+
+    def state_from_array(self, values: Float32) -> StackState:
+        """Return the state that `StackState.to_array` was taken from."""
+        state = StackState(self._layers, len(values))
+        state.load_array(values)
+        return state
+
+    def step(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
+        """Read one id a row.
+
+        Shapes:
+            ids: (batch,).
+            returns: logits of the next token (batch, vocab), a new array; and the state.
+        """
+        if state.batch_size == 1:
+            return self._step_one(int(ids[0]), state), state
+        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
+            inputs = self._inputs[index]
+            given = inputs.take(ids) if isinstance(inputs, IdInputs) else inputs
+            self._advance(index, layer, own, state, given)
+        return self._logits(state.hidden if self.config.skip else state.top), state
+
+    def _step_one(self, token_id: int, state: StackState) -> Float32:
+        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
+            inputs = self._inputs[index]
+            given = inputs.row(token_id) if isinstance(inputs, IdInputs) else inputs
+            self._advance(index, layer, own, state, given)
+        return self._logits(state.hidden if self.config.skip else state.top)[None]
+
+    @staticmethod
+    def _advance(index: int, layer: Any, own: Any, state: StackState, given: Float32) -> None:
+        if layer.weight_both is not None:
+            layer.advance(own, state.sources[index], layer.weight_both, given)
+            return
+        if layer.weight_below is not None:
+            below = state.layers[index - 1].h
+            product = (
+                layer.weight_below @ below if below.ndim == 1 else below @ layer.weight_below.T
+            )
+            given = np.add(product, given, product)
+        layer.advance(own, own.h, layer.weight_hh, given)
+
+    def read(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
+        """Read many ids a row, layer by layer.
+
+        Shapes:
+            ids: (batch, time).
+            returns: logits after each id (batch, time, vocab); and the state after the last.
+        """
+        ids = np.asarray(ids)
+        batch, time = ids.shape
+        outputs: list[Float32] = []
+        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
+            inputs = self._inputs[index]
+            given = inputs.take(ids.T) if isinstance(inputs, IdInputs) else inputs
+            if layer.weight_below is not None:
+                given = apply(layer.weight_below, outputs[-1]) + given
+            outputs.append(_run(layer, own, given, (time, batch)))
+            if not self.config.skip:
+                del outputs[:-1]
+        features = np.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
+        return self._logits(features).transpose(1, 0, 2), state
+
+    def log_probs(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
+        """Read many ids a row as `read` does; return log-probabilities in place of logits."""
+        logits, state = self.read(ids, state)
+        return log_softmax(logits), state
+
+    def _logits(self, features: Float32) -> Float32:
+        if features.ndim == 1:
+            if self._projection is not None:
+                features = np.dot(self._projection, features)
+            logits: Float32 = np.dot(self._output, features)
+        else:
+            if self._projection is not None:
+                features = apply(self._projection, features)
+            logits = apply(self._output, features)
+        return np.add(logits, self._output_bias, logits)
+
+
+def apply(weight: Float32, x: Float32) -> Float32:
+    """Return `x` (..., in) times `weight` (out, in), as one matrix product whatever the axes."""
+    flat: Float32 = x.reshape(-1, x.shape[-1]) @ weight.T
+    return flat.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def log_softmax(logits: FloatArray) -> Any:
+    """Return normalised log-probabilities along the last axis, in the type of `logits`.
+
+    Example:
+        >>> np.exp(log_softmax(np.log(np.array([1.0, 3.0])))).round(6)
+        array([0.25, 0.75])
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def to_float32(
+    config: LanguageModelConfig, tensors: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, Float32]:
+    """Return every tensor of the model in float32, its name and shape checked.
+
+    Raises:
+        CheckpointError: if a tensor is missing, unknown, or of another shape.
+    """
+    shapes = config.tensor_shapes()
+    known = set(shapes) | {f"{name}.scale" for name in shapes}
+    unknown = sorted(set(tensors) - known)
+    missing = sorted(set(shapes) - set(tensors))
+    if unknown or missing:
+        found = [f"missing {', '.join(missing)}"] if missing else []
+        found += [f"unknown {', '.join(unknown)}"] if unknown else []
+        raise CheckpointError(f"the tensors do not fit the config: {'; '.join(found)}")
+    weights: dict[str, Float32] = {}
+    for name, shape in shapes.items():
+        tensor = tensors[name]
+        if tensor.shape != shape:
+            raise CheckpointError(f"tensor {name} has shape {tensor.shape}, expected {shape}")
+        weight = np.ascontiguousarray(tensor, dtype=np.float32)
+        scale = tensors.get(f"{name}.scale")
+        if scale is not None:
+            weight = weight * scale.astype(np.float32).reshape(-1, *[1] * (weight.ndim - 1))
+        weights[name] = weight
+    return weights
+
+
+def _build_inputs(
+    config: LanguageModelConfig, weights: Mapping[str, Float32]
+) -> list[IdInputs | Float32]:
+    """Return for each layer what the gates get besides the states: rows by id, or a bias."""
+    prepare = LAYERS[config.cell].prepare
+    embedding = weights["embedding.weight"]
+    inputs: list[IdInputs | Float32] = []
+    for index in range(config.num_layers):
+        bias = prepare(weights[f"layers.{index}.bias"])
+        read = weights[f"layers.{index}.weight_ih"]
+        if index == 0:
+            inputs.append(IdInputs(embedding, prepare(read), bias))
+        elif config.skip:
+            inputs.append(IdInputs(embedding, prepare(read[:, config.hidden_size :]), bias))
+        else:
+            inputs.append(bias)
+    return inputs
+
+
+def _build_output(
+    config: LanguageModelConfig, weights: Mapping[str, Float32], output_scale: float
+) -> tuple[Float32, Float32 | None]:
+    """Return the output matrix and the projection before it, scaled for the stack's states."""
+    scale = np.float32(1.0 / output_scale)
+    tied = weights["embedding.weight"][: config.vocab_size]
+    output = tied if config.tie_weights else weights["output.weight"]
+    if config.has_projection:
+        return output, weights["projection.weight"] * scale
+    return output * scale, None
+
+
+def _run(layer: Any, own: Any, given: Float32, shape: tuple[int, int]) -> Float32:
+    """Run one layer over time; `given` is (time, batch, gates). Returns (time, batch, hidden)."""
+    time, batch = shape
+    outputs: Float32 = np.empty((time, batch, layer.hidden_size), dtype=np.float32)
+    steps = given[:, 0] if batch == 1 else given
+    targets = outputs[:, 0] if batch == 1 else outputs
+    for t in range(time):
+        layer.advance(own, own.h, layer.weight_hh, steps[t])
+        targets[t] = own.h
+    return outputs

@@ -1,0 +1,348 @@
+"""Several files that change together: a reader sees one whole version, the old or the new.
+
+A save writes all files of the new version into `.saving/`, fsyncs them, and renames that folder
+to `.next/`: this one rename is the commit. Then the files move up into the model folder one by
+one, `manifest.json` last, and the empty `.next/` goes. So at every instant
+
+- the current manifest is `.next/manifest.json` if there is one, else `manifest.json`;
+- a file of the version of `.next/` lies there or, once moved, in the model folder;
+- a reader opens all files, then looks whether the manifest is still the same, else begins anew.
+
+A writer that is killed leaves a whole old version (before the commit) or a whole new one (after
+it); the next writer throws `.saving/` away and finishes the moves. One writer at a time: callers
+hold `store.lock.FolderLock`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from charlm.base.errors import CheckpointError
+from charlm.store.documents import dump_json, parse_object
+from charlm.store.files import (
+    Contents,
+    Written,
+    clear_strays,
+    disk_errors,
+    fsync_folder,
+    hash_file,
+    open_plain,
+    open_regular,
+    read_all,
+    read_bounded,
+    write_new,
+)
+
+FORMAT = 1
+CONFIG = "config.json"
+TENSORS = "model.safetensors"
+TRAINING = "training.json"
+CARD = "README.md"
+MANIFEST = "manifest.json"
+SAVING = ".saving"
+NEXT = ".next"
+REMEDY = "copy the model folder again, or train it again"
+_REQUIRED = (CONFIG, TENSORS, TRAINING)
+_RESERVED = frozenset({*_REQUIRED, CARD, MANIFEST, "metrics.jsonl"})
+_OWN_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,40}(\.[a-z0-9_]{1,20}){1,2}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_MAX_FILES = 32
+_TRIES = 100
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """What a version consists of: size and checksum of each file, and when it was made."""
+
+    created: str
+    files: Mapping[str, Written]
+    raw: bytes
+
+
+def is_own_name(name: str) -> bool:
+    """Return whether `name` may be a tokenizer's own file: one plain component, not reserved."""
+    return name not in _RESERVED and _OWN_NAME.fullmatch(name) is not None
+
+
+def commit(folder: Path, files: Mapping[str, Contents]) -> None:
+    """Make `files` the new version of a model folder, all at once.
+
+    Args:
+        folder: made if missing; a symbolic link to a folder is followed and kept.
+        files: contents by name; without `manifest.json`, which is written here.
+
+    Raises:
+        CheckpointError: if the disk is full or refuses; the version before is intact.
+    """
+    with disk_errors(folder, "the previous model is intact"):
+        folder.mkdir(parents=True, exist_ok=True)
+        recover(folder)
+        try:
+            _stage(folder / SAVING, files)
+            os.rename(folder / SAVING, folder / NEXT)  # noqa: PTH104 - through os: see files.py
+            fsync_folder(folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                _discard(folder)
+            raise
+    try:
+        settle(folder)
+    except OSError as error:  # the new version is durable in .next/ and is read from there
+        logger.warning("%s: saved, but its files could not be moved: %s", folder, error)
+
+
+def _stage(staging: Path, files: Mapping[str, Contents]) -> None:
+    os.mkdir(staging)  # noqa: PTH102
+    written = {name: write_new(staging / name, contents) for name, contents in files.items()}
+    manifest = {
+        "format": FORMAT,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "files": {name: found._asdict() for name, found in written.items()},
+    }
+    write_new(staging / MANIFEST, dump_json(manifest))
+    fsync_folder(staging)
+
+
+def recover(folder: Path) -> None:
+    """Finish or undo what a killed writer left; only for the one who may write.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    clear_strays(folder)
+    _remove(folder / SAVING)
+    if not os.path.lexists(folder / NEXT):
+        return
+    try:
+        manifest = _parse_manifest(folder / NEXT / MANIFEST)
+        whole = not _faults(folder, manifest, NEXT)
+    except CheckpointError:
+        whole = False
+    if whole:
+        settle(folder)
+    else:
+        _discard(folder)
+
+
+def settle(folder: Path) -> None:
+    """Move the files of a committed version from `.next/` to their places; may be repeated.
+
+    Raises:
+        OSError: if the disk refuses; the version is still whole for readers.
+        CheckpointError: if there is no committed version.
+    """
+    new = _parse_manifest(folder / NEXT / MANIFEST)
+    old: set[str] = set()
+    with contextlib.suppress(CheckpointError):
+        old = set(_parse_manifest(folder / MANIFEST).files)
+    for name in new.files:
+        with contextlib.suppress(FileNotFoundError):  # moved before
+            os.replace(folder / NEXT / name, folder / name)  # noqa: PTH105
+    for name in old - set(new.files):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(folder / name)  # noqa: PTH108
+    fsync_folder(folder)  # the manifest must never be there before its files
+    os.replace(folder / NEXT / MANIFEST, folder / MANIFEST)  # noqa: PTH105
+    fsync_folder(folder)
+    os.rmdir(folder / NEXT)  # noqa: PTH106
+
+
+def _discard(folder: Path) -> None:
+    _remove(folder / SAVING)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(folder / NEXT, folder / SAVING)  # noqa: PTH104 - uncommitted in one step
+    _remove(folder / SAVING)
+
+
+def _remove(staging: Path) -> None:
+    """Remove a folder of plain files, if it is there; a link is removed, not followed."""
+    if staging.is_symlink() or staging.is_file():
+        os.unlink(staging)  # noqa: PTH108
+    elif staging.is_dir():
+        for name in os.listdir(staging):  # noqa: PTH208
+            os.unlink(staging / name)  # noqa: PTH108
+        os.rmdir(staging)  # noqa: PTH106
+
+
+class Version:
+    """The open files of one whole version of a model folder."""
+
+    def __init__(self, folder: Path, manifest: Manifest, fds: Mapping[str, int]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.fds = fds
+
+    def check_size(self, name: str) -> None:
+        """Raise `CheckpointError` if a file has not the size that the manifest says."""
+        found, wanted = os.fstat(self.fds[name]).st_size, self.manifest.files[name].size
+        if found != wanted:
+            fault = "is cut" if found < wanted else "was altered"
+            raise CheckpointError(
+                f"{self.folder / name} {fault}: it has {found:,} bytes, "
+                f"{MANIFEST} says {wanted:,}; {REMEDY}"
+            )
+
+    def check_sum(self, name: str, sha256: str) -> None:
+        """Raise `CheckpointError` if the contents of a file have not the manifest's checksum."""
+        if sha256 != self.manifest.files[name].sha256:
+            raise CheckpointError(
+                f"{self.folder / name} was altered: its sha256 differs from {MANIFEST}; {REMEDY}"
+            )
+
+    def read(self, name: str, limit: int, *, verify: bool = True) -> bytes:
+        """Return the contents of a file of at most `limit` bytes, checked by the manifest."""
+        self.check_size(name)
+        data = read_all(self.fds[name], self.folder / name, limit)
+        if verify:
+            self.check_sum(name, hashlib.sha256(data).hexdigest())
+        return data
+
+
+@contextlib.contextmanager
+def open_version(folder: Path) -> Iterator[Version]:
+    """Yield the current version of a model folder, its files open.
+
+    Raises:
+        CheckpointError: if there is no folder, no model in it, or a file is missing.
+    """
+    _require_folder(folder)
+    with contextlib.ExitStack() as stack:
+        yield _open_whole(folder, stack)
+
+
+def _open_whole(folder: Path, stack: contextlib.ExitStack) -> Version:
+    for attempt in range(_TRIES):
+        place, manifest = current_manifest(folder)
+        with contextlib.ExitStack() as opened:
+            problem = None
+            fds = {}
+            try:
+                for name in manifest.files:
+                    if name != CARD:  # for people, who may change it: nothing reads it
+                        fds[name] = _open_member(folder, place, name)
+                        opened.callback(os.close, fds[name])
+            except CheckpointError as error:
+                problem = error
+            if current_manifest(folder)[1].raw == manifest.raw:
+                if problem is not None:
+                    raise CheckpointError(f"{problem}; {REMEDY}") from problem
+                stack.push(opened.pop_all())
+                return Version(folder, manifest, fds)
+        time.sleep(0.001 * attempt)  # a writer moved files meanwhile
+    raise CheckpointError(f"{folder} changes faster than it can be read; try again")
+
+
+def _open_member(folder: Path, place: str, name: str) -> int:
+    if place and os.path.lexists(folder / place / name):
+        try:
+            return open_plain(folder / place / name)
+        except CheckpointError:
+            if os.path.lexists(folder / place / name):
+                raise  # it is there and no plain file; else it was moved up meanwhile
+    return open_plain(folder / name)
+
+
+def current_manifest(folder: Path) -> tuple[str, Manifest]:
+    """Return the manifest that counts now, and the place (`.next` or empty) it was found in."""
+    if os.path.lexists(folder / NEXT / MANIFEST):
+        with contextlib.suppress(CheckpointError):  # moved up meanwhile, or damaged
+            return NEXT, _parse_manifest(folder / NEXT / MANIFEST)
+    if not os.path.lexists(folder / MANIFEST):
+        raise CheckpointError(_no_model(folder))
+    return "", _parse_manifest(folder / MANIFEST)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.exists():
+        raise CheckpointError(f"no model folder {str(folder)!r}")
+    if not folder.is_dir():
+        with open_regular(folder.resolve()) as fd:
+            head = os.read(fd, 4)
+        if head[:1] == b"\x80" or head == b"PK\x03\x04":
+            raise CheckpointError(
+                f"{folder} is a pickle or zip file, refused: charlm never unpickles; "
+                "expected a model folder"
+            )
+        raise CheckpointError(f"{folder} is a file; expected a model folder")
+
+
+def _no_model(folder: Path) -> str:
+    if (folder / "resume").is_dir():
+        return (
+            f"{folder} holds no model yet: its training stopped before the first save; "
+            "go on with --resume"
+        )
+    return f"{folder} holds no model: it has no {MANIFEST}; charlm train makes one"
+
+
+def _parse_manifest(path: Path) -> Manifest:
+    raw = read_bounded(path)
+    values = parse_object(raw, str(path))
+    check_format(values.get("format"), str(path))
+    files = values.get("files")
+    if not isinstance(files, dict) or not set(_REQUIRED) <= set(files):
+        raise CheckpointError(f"{path} must list {', '.join(_REQUIRED)}; {REMEDY}")
+    if len(files) > _MAX_FILES:
+        raise CheckpointError(f"{path} lists {len(files):,} files; at most {_MAX_FILES}")
+    parsed = {name: _parse_file(name, entry, path) for name, entry in files.items()}
+    return Manifest(created=str(values.get("created", ""))[:40], files=parsed, raw=raw)
+
+
+def _parse_file(name: str, entry: object, path: Path) -> Written:
+    if name not in (*_REQUIRED, CARD) and not is_own_name(name):
+        raise CheckpointError(f"{path} lists {name[:100]!r}, which is no name of a model's file")
+    if isinstance(entry, dict) and set(entry) == {"size", "sha256"}:
+        size, sha256 = entry["size"], entry["sha256"]
+        if type(size) is int and size >= 0 and isinstance(sha256, str) and _HEX.fullmatch(sha256):
+            return Written(size, sha256)
+    raise CheckpointError(f"{path}: {name} must have a size and a sha256; {REMEDY}")
+
+
+def check_format(found: object, where: str) -> None:
+    """Raise `CheckpointError` if a file is of a format that this version cannot read."""
+    if type(found) is not int or found < 1:
+        raise CheckpointError(f"{where} has no format number; expected 1 to {FORMAT}; {REMEDY}")
+    if found > FORMAT:
+        raise CheckpointError(
+            f"{where} was made by a newer charlm (format {found}; "
+            f"this one reads up to {FORMAT}): upgrade charlm"
+        )
+
+
+def _faults(folder: Path, manifest: Manifest, place: str) -> list[str]:
+    """Return what is wrong with the files of a version, each read and checked."""
+    faults = []
+    for name in manifest.files:
+        try:
+            fd = _open_member(folder, place, name)
+        except CheckpointError as error:
+            faults.append(f"{error}; {REMEDY}")
+            continue
+        try:
+            version = Version(folder, manifest, {name: fd})
+            version.check_size(name)
+            version.check_sum(name, hash_file(fd, folder / name))
+        except CheckpointError as error:
+            faults.append(str(error))
+        finally:
+            os.close(fd)
+    return faults
+
+
+def check_folder(folder: Path) -> list[str]:
+    """Return all that is wrong with a model folder, one line a fault; none where it is sound."""
+    try:
+        _require_folder(folder)
+        place, manifest = current_manifest(folder)
+    except CheckpointError as error:
+        return [str(error)]
+    return _faults(folder, manifest, place)

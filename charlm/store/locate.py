@@ -1,0 +1,175 @@
+"""From what a user writes after `--model` to a folder, with near misses in the error."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Container
+from pathlib import Path
+from typing import Literal
+
+from charlm.base.errors import CheckpointError, ConfigError
+from charlm.base.registry import did_you_mean
+from charlm.store.checkpoint import parse_header
+from charlm.store.files import READ_LIMIT
+from charlm.store.folder import CONFIG, MANIFEST, NEXT, open_version
+from charlm.store.summary import ModelSummary, read_summary
+
+BUNDLED = Path(__file__).resolve().parent.parent / "bundled"
+DEFAULT_BUNDLED = "shakespeare"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_TRACES = (MANIFEST, NEXT, CONFIG, "resume")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A model folder, and how it was chosen."""
+
+    folder: Path
+    how: Literal["path", "name", "bundled", "newest", "fallback"]
+
+    @property
+    def name(self) -> str:
+        """The model's name: the last part of its folder."""
+        return self.folder.resolve().name
+
+    @property
+    def note(self) -> str | None:
+        """What to tell a user who named no model; None for one who did."""
+        if self.how == "newest":
+            return f"using {self.name!r}, the newest model (choose another with --model)"
+        if self.how == "fallback":
+            return f"using {self.name!r}, which comes with charlm (choose another with --model)"
+        return None
+
+
+def home() -> Path:
+    """Return the folder that holds `checkpoints/`: CHARLM_HOME, else the current one."""
+    return Path(os.environ.get("CHARLM_HOME") or ".")
+
+
+def checkpoints_dir() -> Path:
+    """Return the folder that holds the user's models; it may not exist."""
+    return home() / "checkpoints"
+
+
+def is_valid_name(name: str) -> bool:
+    """Return whether a model may have this name.
+
+    Example:
+        >>> [is_valid_name(name) for name in ("war-and-peace_2", "../x", ".hidden", "")]
+        [True, False, False, False]
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def require_valid_name(name: str) -> str:
+    """Return `name` if a model may have it.
+
+    Raises:
+        ConfigError: if not.
+    """
+    if not is_valid_name(name):
+        raise ConfigError(
+            f"{name[:120]!r} is no name for a model; expected letters, digits, '.', '_' and '-', "
+            "at most 100, the first a letter or digit"
+        )
+    return name
+
+
+def find_model(name_or_folder: str | None, kinds: Container[str] | None = None) -> Found:
+    """Return the model folder that is meant.
+
+    Args:
+        name_or_folder: with a separator, `.` or `~`: a folder. A bare name: a model under
+            `checkpoints/`, else a model folder right here, else a bundled model. None: the newest
+            readable model under `checkpoints/`, else the bundled one.
+        kinds: kinds that the newest may be of; None for any. A named model is not asked.
+
+    Raises:
+        CheckpointError: if there is none; the message names a near one.
+    """
+    if name_or_folder is None:
+        return _find_newest(kinds)
+    if _is_path(name_or_folder):
+        return Found(folder=_find_path(name_or_folder), how="path")
+    if not is_valid_name(name_or_folder):
+        raise CheckpointError(f"no checkpoint {name_or_folder[:120]!r} in {_shown()}")
+    for parent, how in ((checkpoints_dir(), "name"), (Path(), "path"), (BUNDLED, "bundled")):
+        folder = parent / name_or_folder
+        if _holds_model(folder) or (how == "name" and folder.is_dir()):
+            return Found(folder=folder, how=how)  # type: ignore[arg-type]
+    near = did_you_mean(name_or_folder, model_names())
+    raise CheckpointError(f"no checkpoint {name_or_folder!r} in {_shown()}{near}")
+
+
+def _is_path(text: str) -> bool:
+    separators = [sep for sep in (os.sep, os.altsep) if sep]
+    return text in (".", "..") or text.startswith("~") or any(sep in text for sep in separators)
+
+
+def _find_path(text: str) -> Path:
+    try:
+        folder = Path(text).expanduser()
+        exists = os.path.lexists(folder)
+        siblings = [path.name for path in folder.parent.iterdir()] if not exists else []
+    except (OSError, RuntimeError, ValueError):  # no parent, unknown ~user, a NUL
+        exists, siblings = False, []
+    if not exists:
+        raise CheckpointError(f"no model folder {text!r}{did_you_mean(folder.name, siblings)}")
+    return folder
+
+
+def _shown() -> str:
+    return f"{checkpoints_dir()}{os.sep}"
+
+
+def _holds_model(folder: Path) -> bool:
+    return any(os.path.lexists(folder / trace) for trace in _TRACES)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        found = [path for path in parent.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(path for path in found if path.is_dir() and _holds_model(path))
+
+
+def model_names() -> list[str]:
+    """Return the names of all models: the user's, then the bundled ones."""
+    own = [path.name for path in _folders(checkpoints_dir())]
+    return own + [path.name for path in _folders(BUNDLED) if path.name not in own]
+
+
+def list_models() -> list[ModelSummary]:
+    """Return what is known of all models under `checkpoints/`, then of the bundled ones."""
+    own = _folders(checkpoints_dir())
+    names = {path.name for path in own}
+    bundled = [path for path in _folders(BUNDLED) if path.name not in names]
+    return [read_summary(path) for path in (*own, *bundled)]
+
+
+def _find_newest(kinds: Container[str] | None) -> Found:
+    for folder in sorted(_folders(checkpoints_dir()), key=_saved_at, reverse=True):
+        if _is_of_kind(folder, kinds):
+            return Found(folder=folder, how="newest")
+    fallback = BUNDLED / DEFAULT_BUNDLED
+    if _holds_model(fallback) and _is_of_kind(fallback, kinds):
+        return Found(folder=fallback, how="fallback")
+    raise CheckpointError(f"no model of this kind in {_shown()}; charlm train makes one")
+
+
+def _saved_at(folder: Path) -> int:
+    manifests = (folder / NEXT / MANIFEST, folder / MANIFEST)
+    return max((path.lstat().st_mtime_ns for path in manifests if os.path.lexists(path)), default=0)
+
+
+def _is_of_kind(folder: Path, kinds: Container[str] | None) -> bool:
+    try:
+        with open_version(folder) as version:
+            header = parse_header(version.read(CONFIG, READ_LIMIT), folder)
+    except (CheckpointError, OSError):
+        return False
+    return kinds is None or header.kind in kinds

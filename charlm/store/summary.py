@@ -1,0 +1,96 @@
+"""A model folder in a few figures, for lists: quick, and silent about nothing that is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charlm.base.errors import CheckpointError
+from charlm.store.checkpoint import parse_header
+from charlm.store.documents import parse_object
+from charlm.store.files import READ_LIMIT
+from charlm.store.folder import CONFIG, TENSORS, TRAINING, Version, open_version
+from charlm.store.tensors import MAX_HEADER
+from charlm.store.tensors import parse_header as parse_tensor_header
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSummary:
+    """What a list of models shows; None where it is not known, `problem` if it is damaged."""
+
+    name: str
+    folder: Path
+    kind: str | None = None
+    parameters: int | None = None
+    steps: int | None = None
+    valid: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    created: str | None = None
+    size_bytes: int = 0
+    model_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tokenizer: str | None = None
+    problem: str | None = None
+
+
+def read_summary(folder: Path) -> ModelSummary:
+    """Return what is known of a model folder; never raises, whatever lies there.
+
+    Sizes are checked, checksums are not (`store.folder.check_folder` does): a list of many models
+    must be quick.
+    """
+    try:
+        with open_version(folder) as version:
+            return _summarise(folder, version)
+    except (CheckpointError, OSError) as error:
+        return ModelSummary(name=folder.name, folder=folder, problem=str(error))
+
+
+def _summarise(folder: Path, version: Version) -> ModelSummary:
+    header = parse_header(version.read(CONFIG, READ_LIMIT), folder)
+    training = parse_object(version.read(TRAINING, READ_LIMIT), str(folder / TRAINING))
+    sizes = [written.size for written in version.manifest.files.values()]
+    found = ModelSummary(
+        name=folder.name,
+        folder=folder,
+        kind=header.kind,
+        steps=_whole(training.get("steps")),
+        valid=_figures(training.get("valid")),
+        created=version.manifest.created,
+        size_bytes=sum(sizes),
+        model_config=header.model,
+        tokenizer=_text(header.tokenizer.get("name")),
+    )
+    try:
+        for name in version.fds:
+            version.check_size(name)
+        return dataclasses.replace(found, parameters=_count_parameters(version))
+    except CheckpointError as error:
+        return dataclasses.replace(found, problem=str(error))
+
+
+def _count_parameters(version: Version) -> int:
+    size = version.manifest.files[TENSORS].size
+    head = os.pread(version.fds[TENSORS], 8 + MAX_HEADER, 0)
+    entries, _ = parse_tensor_header(head, size, str(version.folder / TENSORS))
+    return sum(math.prod(entry.shape) for entry in entries.values())
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _figures(value: object) -> dict[str, float]:
+    if not isinstance(value, dict):
+        return {}
+    return {
+        key: number
+        for key, number in value.items()
+        if isinstance(number, int | float) and not isinstance(number, bool)
+    }

@@ -142,15 +142,15 @@ def _values(what: str, fixed: Sequence[str], current: str) -> list[Candidate]:
 
 
 def _model_names() -> list[Candidate]:
-    from charlm.store.locate import list_models
+    from charlm.store.locate import model_names
 
-    return [(Path(folder).name, "model") for folder in list_models()]
+    return [(name, "model") for name in model_names()]
 
 
 def _corpus_names() -> list[Candidate]:
-    from charlm.text.corpora import list_corpora
+    from charlm.text.corpora import describe_corpus, list_corpora
 
-    return [(corpus.name, corpus.description) for corpus in list_corpora()]
+    return [(name, describe_corpus(name)) for name in list_corpora()]
 
 
 def _starting(current: str, rows: Sequence[Candidate]) -> list[Candidate]:

@@ -1,0 +1,87 @@
+"""`charlm models`: the list, damaged folders included."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from charlm.base.durations import format_duration
+from charlm.cli.spec import JSON, Command
+from charlm.render.console import talk
+
+if TYPE_CHECKING:
+    from charlm.store.summary import ModelSummary
+
+
+def run(values: Mapping[str, Any]) -> int:
+    """List the models, damaged folders included."""
+    from charlm.tasks.models import list_summaries
+
+    summaries = list_summaries()
+    if values["json"]:
+        from charlm.render.machine import emit
+
+        for summary in summaries:
+            emit(record(summary))
+        return 0
+    if not summaries:
+        talk("charlm: no models yet; charlm train makes one")
+        return 0
+    from charlm.render.tables import show_table
+
+    header = ("name", "kind", "model", "params", "bits/char", "perplexity", "age", "size")
+    show_table(header, [_row(s) for s in summaries], right={3, 4, 5, 6, 7})
+    return 0
+
+
+def record(summary: ModelSummary) -> dict[str, Any]:
+    """Return a model's line for a program."""
+    values = dataclasses.asdict(summary)
+    values["folder"] = str(summary.folder)
+    return values
+
+
+def _row(summary: ModelSummary) -> tuple[str, ...]:
+    from charlm.render.tables import count, figure, size
+
+    if summary.problem:
+        return (summary.name, "broken", summary.problem, "-", "-", "-", "-", "-")
+    return (
+        summary.name,
+        summary.kind or "-",
+        _shape(summary),
+        count(summary.parameters),
+        figure(summary.valid.get("bits_per_char")),
+        figure(summary.valid.get("perplexity")),
+        _age(summary.created),
+        size(summary.size_bytes),
+    )
+
+
+def _shape(summary: ModelSummary) -> str:
+    config = summary.model_config
+    layers, units, cell = (config.get(key) for key in ("num_layers", "hidden_size", "cell"))
+    words = [f"{layers} x {units} {str(cell).upper()}"] if cell else []
+    return ", ".join([*words, *([summary.tokenizer] if summary.tokenizer else [])]) or "-"
+
+
+def _age(created: str | None) -> str:
+    try:
+        then = datetime.datetime.fromisoformat(created or "")
+    except ValueError:
+        return "-"
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=datetime.UTC)
+    seconds = (datetime.datetime.now(datetime.UTC) - then).total_seconds()
+    return f"{seconds / 86_400:.0f}d" if seconds > 172_800 else format_duration(seconds)
+
+
+MODELS = Command(
+    "models",
+    "list the models",
+    run,
+    options=(JSON,),
+    examples=(("charlm models", "all models, the newest first"),),
+)

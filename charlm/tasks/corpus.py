@@ -1,0 +1,71 @@
+"""The corpora there are: built in, and kept by the user."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from charlm.text.corpora import add_corpus, describe_corpus, list_corpora, open_corpus
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CorpusLine:
+    """One corpus of the list."""
+
+    name: str
+    description: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CorpusFacts:
+    """One corpus in full; `head` is how it begins."""
+
+    name: str
+    description: str
+    chars: int
+    lines: int
+    distinct_chars: int
+    head: str
+    warnings: tuple[str, ...]
+
+
+def corpora() -> list[CorpusLine]:
+    """Return all corpora by name."""
+    return [CorpusLine(name=name, description=describe_corpus(name)) for name in list_corpora()]
+
+
+def corpus_facts(spec: str, *, head_lines: int = 10) -> CorpusFacts:
+    """Return size, character count and beginning of a corpus, or of a file or folder.
+
+    Raises:
+        CorpusError: if there is none of that name or it cannot be read.
+    """
+    corpus = open_corpus([spec])
+    chars, lines, distinct = 0, 0, set[str]()
+    head = ""
+    for piece in corpus.pieces():
+        if not head:
+            head = "".join(itertools.islice(piece.splitlines(keepends=True), head_lines))
+        chars += len(piece)
+        lines += piece.count("\n")
+        distinct.update(piece)
+    return CorpusFacts(
+        name=corpus.name,
+        description=corpus.description,
+        chars=chars,
+        lines=lines,
+        distinct_chars=len(distinct),
+        head=head,
+        warnings=tuple(corpus.warnings),
+    )
+
+
+def keep_corpus(name: str, specs: Sequence[str], *, overwrite: bool = False) -> Path:
+    """Keep the text of files or folders as a corpus of that name and return where it lies.
+
+    Raises:
+        CorpusError: if the name is taken or unfit, or the text cannot be read.
+    """
+    return Path(add_corpus(name, list(specs), overwrite=overwrite))

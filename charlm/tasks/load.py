@@ -1,0 +1,79 @@
+"""A model by name or folder, ready to be asked: the one place that opens one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from charlm.base.config import from_json
+from charlm.base.errors import CheckpointError
+from charlm.engine.config import LanguageModelConfig
+from charlm.engine.language_model import LanguageModel
+from charlm.store.checkpoint import StoredModel, load_model
+from charlm.store.locate import find_model
+from charlm.text.tokenizers import load_tokenizer
+from charlm.text.tokenizers.protocol import Tokenizer
+
+LANGUAGE_MODEL_KINDS = ("lm",)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OpenModel:
+    """A model with its tokenizer. `note` says which was chosen, where nobody named one."""
+
+    name: str
+    folder: Path
+    model: LanguageModel
+    tokenizer: Tokenizer
+    stored: StoredModel
+    note: str | None = None
+
+
+def open_model(
+    name: str | None = None, *, kinds: Collection[str] = LANGUAGE_MODEL_KINDS
+) -> OpenModel:
+    """Return the model of that name or folder; None takes the newest, else the bundled one.
+
+    Raises:
+        CheckpointError: if there is none, or it is damaged.
+    """
+    found = find_model(name, kinds)
+    stored = load_model(found.folder, kinds=kinds)
+    config = model_config(stored)
+    tokenizer = load_tokenizer(stored.tokenizer_config, stored.tokenizer_files)
+    if tokenizer.vocab_size != config.vocab_size:
+        raise CheckpointError(
+            f"{found.folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
+            f"the model {config.vocab_size}; train it again"
+        )
+    model = LanguageModel(config, stored.tensors(config.tensor_shapes()))
+    return OpenModel(
+        name=found.name,
+        folder=found.folder,
+        model=model,
+        tokenizer=tokenizer,
+        stored=stored,
+        note=found.note,
+    )
+
+
+def model_config(stored: Any) -> LanguageModelConfig:
+    """Return the shape of a stored language model.
+
+    Raises:
+        CheckpointError: if the folder's `config.json` describes none.
+    """
+    where = f"{stored.folder}/config.json"
+    try:
+        return from_json(LanguageModelConfig, stored.model_config, where=where)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def count_unknown(tokenizer: Tokenizer, ids: Any) -> int:
+    """Return how many of the ids stand for what the vocabulary lacks."""
+    if tokenizer.unk_id is None:
+        return 0
+    return int((ids == tokenizer.unk_id).sum())

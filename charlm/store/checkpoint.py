@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -28,15 +27,17 @@ from charlm.store.folder import (
     CARD,
     CONFIG,
     FORMAT,
-    REMEDY,
     TENSORS,
     TRAINING,
     Version,
-    check_format,
     commit,
     is_own_name,
     open_version,
 )
+from charlm.store.header import is_kind, parse_header
+from charlm.store.metrics_log import MetricsLog, read_metrics
+from charlm.store.resume import ResumeState, clear_resume, load_resume, save_resume
+from charlm.store.summary import ModelSummary, read_summary
 from charlm.store.tensors import (
     IN_MEMORY,
     Array,
@@ -46,19 +47,21 @@ from charlm.store.tensors import (
     write_tensors,
 )
 
+__all__ = [
+    "MetricsLog",
+    "ModelSummary",
+    "ResumeState",
+    "StoredModel",
+    "clear_resume",
+    "load_model",
+    "load_resume",
+    "read_metrics",
+    "read_summary",
+    "save_model",
+    "save_resume",
+]
 TOKENIZER_LIMIT = 256 << 20
-_CONFIG_KEYS = ("format", "kind", "model", "tokenizer")
-_KIND = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 Verify = bool | Literal["lazy"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelHeader:
-    """What `config.json` says."""
-
-    kind: str
-    model: dict[str, Any]
-    tokenizer: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,7 +131,7 @@ def save_model(
         CheckpointError: if the disk is full or refuses; the version before is intact.
         ValueError: if a kind, file name, config or dtype cannot be stored.
     """
-    if not _KIND.fullmatch(kind):
+    if not is_kind(kind):
         raise ValueError(f"kind must be a lower-case word, got {kind!r}")
     for name in tokenizer_files:
         if not is_own_name(name):
@@ -195,29 +198,6 @@ def _load_weights(version: Version, verify: Verify) -> Buffer:
     if verify is True or (verify and size <= IN_MEMORY):
         version.check_sum(TENSORS, hashlib.sha256(buffer).hexdigest())
     return buffer
-
-
-def parse_header(data: bytes, folder: Path) -> ModelHeader:
-    """Return what the bytes of a `config.json` say.
-
-    Raises:
-        CheckpointError: if they are malformed, of a newer format, or have unknown keys.
-    """
-    where = str(folder / CONFIG)
-    values = parse_object(data, where)
-    check_format(values.get("format"), where)
-    unknown = sorted(set(values) - set(_CONFIG_KEYS))
-    if unknown:
-        raise CheckpointError(
-            f"{where}: unknown keys {', '.join(map(repr, unknown[:5]))}; "
-            f"known: {', '.join(_CONFIG_KEYS)}"
-        )
-    kind, model, tokenizer = (values.get(key) for key in _CONFIG_KEYS[1:])
-    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-        raise CheckpointError(f"{where}: kind must be a lower-case word; {REMEDY}")
-    if not isinstance(model, dict) or not isinstance(tokenizer, dict):
-        raise CheckpointError(f"{where}: model and tokenizer must be objects; {REMEDY}")
-    return ModelHeader(kind=kind, model=model, tokenizer=tokenizer)
 
 
 def _wrong_kind(folder: Path, found: str, kinds: Container[str]) -> str:

@@ -7,14 +7,12 @@ import os
 import re
 from collections.abc import Container
 from pathlib import Path
-from typing import Literal
 
 from charlm.base.errors import CheckpointError, ConfigError
 from charlm.base.registry import did_you_mean
-from charlm.store.checkpoint import parse_header
 from charlm.store.files import READ_LIMIT
 from charlm.store.folder import CONFIG, MANIFEST, NEXT, open_version
-from charlm.store.summary import ModelSummary, read_summary
+from charlm.store.header import parse_header
 
 BUNDLED = Path(__file__).resolve().parent.parent / "bundled"
 DEFAULT_BUNDLED = "shakespeare"
@@ -24,24 +22,10 @@ _TRACES = (MANIFEST, NEXT, CONFIG, "resume")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A model folder, and how it was chosen."""
+    """A model folder; `how` says how it was chosen, and is empty where the user named it."""
 
     folder: Path
-    how: Literal["path", "name", "bundled", "newest", "fallback"]
-
-    @property
-    def name(self) -> str:
-        """The model's name: the last part of its folder."""
-        return self.folder.resolve().name
-
-    @property
-    def note(self) -> str | None:
-        """What to tell a user who named no model; None for one who did."""
-        if self.how == "newest":
-            return f"using {self.name!r}, the newest model (choose another with --model)"
-        if self.how == "fallback":
-            return f"using {self.name!r}, which comes with charlm (choose another with --model)"
-        return None
+    how: str = ""
 
 
 def home() -> Path:
@@ -93,14 +77,16 @@ def find_model(name_or_folder: str | None, kinds: Container[str] | None = None) 
     if name_or_folder is None:
         return _find_newest(kinds)
     if _is_path(name_or_folder):
-        return Found(folder=_find_path(name_or_folder), how="path")
+        return Found(folder=_find_path(name_or_folder))
     if not is_valid_name(name_or_folder):
         raise CheckpointError(f"no checkpoint {name_or_folder[:120]!r} in {_shown()}")
-    for parent, how in ((checkpoints_dir(), "name"), (Path(), "path"), (BUNDLED, "bundled")):
-        folder = parent / name_or_folder
-        if _holds_model(folder) or (how == "name" and folder.is_dir()):
-            return Found(folder=folder, how=how)  # type: ignore[arg-type]
-    near = did_you_mean(name_or_folder, model_names())
+    own = checkpoints_dir() / name_or_folder
+    if own.is_dir():
+        return Found(folder=own)
+    for folder in (Path(name_or_folder), BUNDLED / name_or_folder):
+        if _holds_model(folder):
+            return Found(folder=folder)
+    near = did_you_mean(name_or_folder, [path.name for path in list_models()])
     raise CheckpointError(f"no checkpoint {name_or_folder!r} in {_shown()}{near}")
 
 
@@ -137,27 +123,22 @@ def _folders(parent: Path) -> list[Path]:
     return sorted(path for path in found if path.is_dir() and _holds_model(path))
 
 
-def model_names() -> list[str]:
-    """Return the names of all models: the user's, then the bundled ones."""
-    own = [path.name for path in _folders(checkpoints_dir())]
-    return own + [path.name for path in _folders(BUNDLED) if path.name not in own]
-
-
-def list_models() -> list[ModelSummary]:
-    """Return what is known of all models under `checkpoints/`, then of the bundled ones."""
+def list_models() -> list[Path]:
+    """Return the folders of all models, damaged ones too: the user's, then the bundled ones."""
     own = _folders(checkpoints_dir())
     names = {path.name for path in own}
-    bundled = [path for path in _folders(BUNDLED) if path.name not in names]
-    return [read_summary(path) for path in (*own, *bundled)]
+    return own + [path for path in _folders(BUNDLED) if path.name not in names]
 
 
 def _find_newest(kinds: Container[str] | None) -> Found:
     for folder in sorted(_folders(checkpoints_dir()), key=_saved_at, reverse=True):
         if _is_of_kind(folder, kinds):
-            return Found(folder=folder, how="newest")
+            how = f"using {folder.name!r}, the newest model in {_shown()} (choose with --model)"
+            return Found(folder=folder, how=how)
     fallback = BUNDLED / DEFAULT_BUNDLED
     if _holds_model(fallback) and _is_of_kind(fallback, kinds):
-        return Found(folder=fallback, how="fallback")
+        how = f"using {fallback.name!r}, which comes with charlm (choose with --model)"
+        return Found(folder=fallback, how=how)
     raise CheckpointError(f"no model of this kind in {_shown()}; charlm train makes one")
 
 

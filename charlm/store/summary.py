@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from charlm.base.errors import CheckpointError
-from charlm.store.checkpoint import parse_header
 from charlm.store.documents import parse_object
 from charlm.store.files import READ_LIMIT
 from charlm.store.folder import CONFIG, TENSORS, TRAINING, Version, open_version
+from charlm.store.header import parse_header
 from charlm.store.tensors import MAX_HEADER
 from charlm.store.tensors import parse_header as parse_tensor_header
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ModelSummary:
-    """What a list of models shows; None where it is not known, `problem` if it is damaged."""
+    """What a list of models shows; None where it is not known, `problem` if it is damaged.
+
+    `model` is its form in a few words, `created` the seconds since 1970 at its last save.
+    """
 
     name: str
     folder: Path
     kind: str | None = None
+    model: str | None = None
+    tokenizer: str | None = None
     parameters: int | None = None
     steps: int | None = None
-    valid: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    created: str | None = None
+    valid: dict[str, float] = dataclasses.field(default_factory=dict)
+    created: float | None = None
     size_bytes: int = 0
-    model_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    tokenizer: str | None = None
     problem: str | None = None
 
 
@@ -56,12 +59,12 @@ def _summarise(folder: Path, version: Version) -> ModelSummary:
         name=folder.name,
         folder=folder,
         kind=header.kind,
+        model=_form(header.model),
+        tokenizer=_text(header.tokenizer.get("name")),
         steps=_whole(training.get("steps")),
         valid=_figures(training.get("valid")),
-        created=version.manifest.created,
+        created=_seconds(version.manifest.created),
         size_bytes=sum(sizes),
-        model_config=header.model,
-        tokenizer=_text(header.tokenizer.get("name")),
     )
     try:
         for name in version.fds:
@@ -76,6 +79,20 @@ def _count_parameters(version: Version) -> int:
     head = os.pread(version.fds[TENSORS], 8 + MAX_HEADER, 0)
     entries, _ = parse_tensor_header(head, size, str(version.folder / TENSORS))
     return sum(math.prod(entry.shape) for entry in entries.values())
+
+
+def _form(config: dict[str, Any]) -> str:
+    layers, hidden, cell = (config.get(key) for key in ("num_layers", "hidden_size", "cell"))
+    if type(layers) is int and type(hidden) is int and isinstance(cell, str):
+        return f"{layers} x {hidden} {cell[:20].upper()}"
+    return ""
+
+
+def _seconds(created: str) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(created).timestamp()
+    except ValueError:
+        return None
 
 
 def _whole(value: object) -> int | None:

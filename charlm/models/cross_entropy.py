@@ -1,0 +1,51 @@
+"""The output layer and its loss as one function that keeps a single array of logits.
+
+With ten thousand words the softmax costs more than the recurrence. PyTorch would hold the logits
+three times over (16-bit, float32, their gradient); here the product's own result is turned into
+its gradient in place while it is hot.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from charlm.models import kernels
+from charlm.models.recurrence import numpy_view
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Any:
+        logits = features @ weight.t()
+        losses = torch.empty(len(targets), dtype=torch.float64)
+        scale = torch.ones((), dtype=bias.dtype) / len(targets)
+        kernels.cross_entropy(
+            numpy_view(logits), bias.numpy(), targets.numpy(), scale.numpy()[()], losses.numpy()
+        )
+        ctx.save_for_backward(features, weight, logits)
+        return losses.mean().to(bias.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        features, weight, grad_logits = ctx.saved_tensors
+        grad_features = (grad_logits @ weight) * grad.to(features.dtype)
+        grad_weight = (grad_logits.t() @ features) * grad.to(weight.dtype)
+        grad_bias = grad_logits.sum(dim=0, dtype=grad.dtype) * grad
+        return grad_features, grad_weight, grad_bias, None
+
+
+def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood, in nats, of targets under a linear softmax layer.
+
+    Shapes:
+        features: (N, D); weight: (V, D), both of the type of the products.
+        bias: (V,) float32 or float64; targets: (N,) int64. returns: scalar, as `bias`.
+    """
+    if features.device.type == "cpu":
+        loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)
+        return loss
+    return F.cross_entropy(F.linear(features, weight).to(bias.dtype) + bias, targets)

@@ -1,0 +1,143 @@
+"""The recurrent language model as a torch module: what training and CUDA decoding run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from charlm.engine.config import LanguageModelConfig
+from charlm.models.cross_entropy import linear_cross_entropy
+from charlm.models.layers import RecurrentLayer, State, dropout_mask, locked_dropout
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Dropouts:
+    """The rates of every dropout, each a share of what is left out."""
+
+    output: float = 0.0
+    input: float = 0.0
+    layer: float = 0.0
+    embedding: float = 0.0
+    weight: float = 0.0
+
+
+class _Matrix(nn.Module):
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(*shape))
+
+
+class _Output(nn.Module):
+    weight: nn.Parameter | None
+
+    def __init__(self, vocab_size: int, features: int, tied: bool) -> None:
+        super().__init__()
+        if tied:
+            self.register_parameter("weight", None)
+        else:
+            self.weight = nn.Parameter(torch.empty(vocab_size, features))
+        self.bias = nn.Parameter(torch.empty(vocab_size))
+
+
+class LanguageModel(nn.Module):
+    """p(token | all before it) over a deep recurrent network; parameters as `tensor_shapes()`.
+
+    Ids come as (B, T); row `config.bos_id` stands for the beginning of a text.
+    """
+
+    def __init__(self, config: LanguageModelConfig, dropouts: Dropouts | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.dropouts = dropouts or Dropouts()
+        self.dtype = torch.float32
+        self.native = False
+        self.embedding = _Matrix(config.vocab_size + 1, config.embedding_dim)
+        self.layers = nn.ModuleList(
+            RecurrentLayer(config.cell, config.input_size(i), config.hidden_size, config.reset)
+            for i in range(config.num_layers)
+        )
+        if config.has_projection:
+            self.projection = _Matrix(config.embedding_dim, config.output_size)
+        self.output = _Output(config.vocab_size, config.output_size, config.tie_weights)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Set all weights from a generator; the output starts near the uniform distribution."""
+        scale = 0.1 if not self.config.tie_weights else 0.05
+        nn.init.normal_(self.embedding.weight, 0.0, scale, generator=generator)
+        for layer in self._layers():
+            layer.initialise(generator)
+        if self.config.has_projection:
+            nn.init.xavier_uniform_(self.projection.weight, generator=generator)
+        if self.output.weight is not None:
+            nn.init.normal_(self.output.weight, 0.0, 0.02, generator=generator)
+        nn.init.zeros_(self.output.bias)
+
+    def use(self, dtype: torch.dtype, *, native: bool) -> None:
+        """Choose the type of matrix products, and PyTorch's own layers or this project's."""
+        self.dtype, self.native = dtype, native
+
+    def initial_state(self, rows: int) -> list[State]:
+        """Return the state before anything was read, one entry a layer."""
+        return [layer.zero_state(rows) for layer in self._layers()]
+
+    def features(
+        self, ids: Tensor, state: Sequence[State], generator: torch.Generator | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Return what the output layer reads, (T, B, D), and the state after the last id.
+
+        In training mode the dropouts draw from `generator`.
+        """
+        rates = self.dropouts if self.training and generator is not None else Dropouts()
+        draw = generator or torch.Generator()
+        table = self.embedding.weight
+        if rates.embedding:
+            table = table * dropout_mask((table.shape[0], 1), rates.embedding, table, draw)
+        embedded = F.embedding(ids.t().contiguous(), table).to(self.dtype)
+        embedded = locked_dropout(embedded, rates.input, draw)
+        outputs, states, hidden = [], [], embedded
+        last = self.config.num_layers - 1
+        for index, layer in enumerate(self._layers()):
+            if index and self.config.skip:
+                hidden = torch.cat([hidden, embedded], dim=-1)
+            weight = layer.weight_hh
+            if rates.weight:
+                weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
+            hidden, after = layer(hidden, state[index], weight.to(self.dtype), self.native)
+            hidden = locked_dropout(hidden, rates.output if index == last else rates.layer, draw)
+            outputs.append(hidden)
+            states.append(after)
+        features = torch.cat(outputs, dim=-1) if self.config.skip else hidden
+        if self.config.has_projection:
+            features = F.linear(features, self.projection.weight.to(self.dtype))
+        return features, states
+
+    def loss(
+        self,
+        ids: Tensor,
+        targets: Tensor,
+        state: Sequence[State],
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, list[State]]:
+        """Return the mean nats per token over (B, T) targets, and the state after."""
+        features, states = self.features(ids, state, generator)
+        flat = features.reshape(-1, features.shape[-1])
+        weight = self._output_weight().to(self.dtype)
+        return linear_cross_entropy(flat, weight, self.output.bias, targets.t().reshape(-1)), states
+
+    def forward(self, ids: Tensor, state: Sequence[State]) -> tuple[Tensor, list[State]]:
+        """Return logits (B, T, V) of the token after each id, and the state after the last."""
+        features, states = self.features(ids, state)
+        logits = F.linear(features, self._output_weight().to(self.dtype)).to(self.output.bias.dtype)
+        return (logits + self.output.bias).transpose(0, 1), states
+
+    def _layers(self) -> list[RecurrentLayer]:
+        return [layer for layer in self.layers if isinstance(layer, RecurrentLayer)]
+
+    def _output_weight(self) -> Tensor:
+        if self.output.weight is not None:
+            return self.output.weight
+        return self.embedding.weight[: self.config.vocab_size]

@@ -1,0 +1,127 @@
+"""One recurrent layer as a module, and the dropouts that suit recurrent networks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from charlm.engine.config import GATES
+from charlm.models import recurrence
+
+State = tuple[Tensor, ...]
+"""(h,) of a GRU or RNN layer, (h, c) of an LSTM layer, each (B, H)."""
+
+
+class RecurrentLayer(nn.Module):
+    """One layer of LSTM, GRU or tanh RNN over whole sequences.
+
+    Shapes:
+        inputs: (T, B, I); state: (B, H) a part; returns (T, B, H) and the state after step T.
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, reset: str = "after") -> None:
+        super().__init__()
+        self.cell, self.reset, self.hidden_size = cell, reset, hidden_size
+        width = GATES[cell] * hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(width, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(width, hidden_size))
+        self.bias = nn.Parameter(torch.empty(width))
+        if cell == "gru" and reset == "after":
+            self.bias_hn = nn.Parameter(torch.empty(hidden_size))
+        else:
+            self.register_parameter("bias_hn", None)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Set orthogonal recurrent and Glorot input weights, and a forget-gate bias of 1.
+
+        Source:
+            Saxe et al. (2014), arXiv:1312.6120; Glorot and Bengio (2010); Jozefowicz et al.
+            (2015) for the forget gate.
+        """
+        for gate in range(GATES[self.cell]):
+            rows = slice(gate * self.hidden_size, (gate + 1) * self.hidden_size)
+            nn.init.orthogonal_(self.weight_hh.data[rows], generator=generator)
+            nn.init.xavier_uniform_(self.weight_ih.data[rows], generator=generator)
+        nn.init.zeros_(self.bias)
+        if self.bias_hn is not None:
+            nn.init.zeros_(self.bias_hn)
+        if self.cell == "lstm":
+            nn.init.ones_(self.bias.data[self.hidden_size : 2 * self.hidden_size])
+
+    def zero_state(self, rows: int) -> State:
+        """Return the state before anything was read."""
+        parts = 2 if self.cell == "lstm" else 1
+        return tuple(self.bias.new_zeros(rows, self.hidden_size) for _ in range(parts))
+
+    def forward(
+        self, inputs: Tensor, state: State, weight_hh: Tensor, native: bool
+    ) -> tuple[Tensor, State]:
+        """Return all outputs and the last state; `inputs` and `weight_hh` share a type."""
+        if native:
+            return self._native(inputs, state, weight_hh)
+        dtype = inputs.dtype
+        xp = F.linear(inputs, self.weight_ih.to(dtype), self.bias.to(dtype))
+        if self.cell == "lstm":
+            states, h, c = recurrence.lstm(xp, weight_hh, *state)
+            return states, (h, c)
+        if self.cell == "rnn":
+            states, h = recurrence.rnn(xp, weight_hh, *state)
+        else:
+            bias = None if self.bias_hn is None else self.bias_hn.to(dtype)
+            states, h = recurrence.gru(xp, weight_hh, bias, *state)
+        return states, (h,)
+
+    def _native(self, inputs: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
+        """Run PyTorch's own layer: cuDNN on a GPU, oneDNN on some CPUs."""
+        if self.cell == "gru" and self.reset == "before":
+            return self._gru_before(inputs, state[0], weight_hh)
+        dtype = inputs.dtype
+        bias_hh = torch.zeros_like(self.bias)
+        if self.bias_hn is not None:
+            bias_hh = torch.cat([bias_hh[: 2 * self.hidden_size], self.bias_hn])
+        weights = [self.weight_ih.to(dtype), weight_hh, self.bias.to(dtype), bias_hh.to(dtype)]
+        first = [part.to(dtype).unsqueeze(0) for part in state]
+        settings = (True, 1, 0.0, self.training, False, False)
+        with warnings.catch_warnings():  # weights made a moment ago are not one block; fine
+            warnings.filterwarnings("ignore", message="RNN module weights")
+            if self.cell == "lstm":
+                outputs, h, c = torch._VF.lstm(inputs, first, weights, *settings)
+                return outputs, (h[0].to(state[0].dtype), c[0].to(state[1].dtype))
+            run = torch._VF.gru if self.cell == "gru" else torch._VF.rnn_tanh
+            outputs, h = run(inputs, first[0], weights, *settings)
+        return outputs, (h[0].to(state[0].dtype),)
+
+    def _gru_before(self, inputs: Tensor, h: Tensor, weight_hh: Tensor) -> tuple[Tensor, State]:
+        dtype, size = inputs.dtype, self.hidden_size
+        xp = F.linear(inputs, self.weight_ih.to(dtype), self.bias.to(dtype))
+        outputs, state = [], h.to(dtype)
+        for x in xp.unbind(0):
+            gates = torch.sigmoid(x[:, : 2 * size] + F.linear(state, weight_hh[: 2 * size]))
+            reset, keep = gates.chunk(2, dim=1)
+            fresh = torch.tanh(x[:, 2 * size :] + F.linear(reset * state, weight_hh[2 * size :]))
+            state = fresh + keep * (state - fresh)
+            outputs.append(state)
+        return torch.stack(outputs), (state.to(h.dtype),)
+
+
+def locked_dropout(inputs: Tensor, p: float, generator: torch.Generator) -> Tensor:
+    """Drop features of (T, B, F) by one mask a row for all time steps, scaled to keep the mean.
+
+    Source:
+        Gal and Ghahramani (2016), arXiv:1512.05287.
+    """
+    if p == 0.0:
+        return inputs
+    return inputs * dropout_mask((1, *inputs.shape[1:]), p, inputs, generator)
+
+
+def dropout_mask(
+    shape: tuple[int, ...], p: float, like: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Return a mask of zeros (with probability p) and 1 / (1 - p), of the type of `like`."""
+    mask = torch.empty(shape, device=like.device).bernoulli_(1.0 - p, generator=generator)
+    return cast(Tensor, mask.div_(1.0 - p).to(like.dtype))

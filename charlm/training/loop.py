@@ -1,0 +1,102 @@
+"""The training loop: a generator that yields one record per update."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+
+from charlm.base.errors import TaskError
+from charlm.models.language_model import LanguageModel
+from charlm.models.layers import State
+from charlm.training.batches import Streams
+from charlm.training.optim import AveragedWeights, clip_gradients, schedule, set_learning_rate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Update:
+    """One update of the weights; `loss` is the mean nats per token of its window."""
+
+    step: int
+    loss: float
+    grad_norm: float
+    learning_rate: float
+
+
+class TrainingDivergedError(TaskError):
+    """The loss or its gradient was no number; the weights are those before the update."""
+
+
+@dataclasses.dataclass(kw_only=True, slots=True)
+class Trainer:
+    """All that changes while a model learns: everything a continuation needs."""
+
+    model: LanguageModel
+    optimizer: torch.optim.Optimizer
+    streams: Streams
+    generator: torch.Generator
+    learning_rate: float
+    max_grad_norm: float
+    averages: AveragedWeights | None = None
+    step: int = 0
+    state: list[State] = dataclasses.field(default_factory=list)
+
+    @property
+    def tokens_per_step(self) -> int:
+        """How many tokens one update predicts."""
+        return len(self.streams.cursors) * self.streams.bptt
+
+
+def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Update]:
+    """Yield one `Update` per step until `progress()` reaches 1.
+
+    Args:
+        trainer: changed in place.
+        progress: share of the run that is over, 0 to 1; the learning rate follows it.
+
+    Raises:
+        TrainingDivergedError: before an update whose loss or gradient is not finite.
+    """
+    if not trainer.state:
+        trainer.state = trainer.model.initial_state(len(trainer.streams.cursors))
+    trainer.model.train()
+    while (share := progress()) < 1.0:
+        yield _train_step(trainer, share)
+
+
+def _train_step(trainer: Trainer, share: float) -> Update:
+    model, device = trainer.model, trainer.model.output.bias.device
+    window = trainer.streams.next_window()
+    state = trainer.state
+    if window.restarted.any():
+        keep = torch.from_numpy(~window.restarted).to(device).unsqueeze(1)
+        state = [tuple(part * keep for part in layer) for layer in state]
+    inputs = torch.from_numpy(window.inputs).to(device)
+    targets = torch.from_numpy(window.targets).to(device)
+    loss, after = model.loss(inputs, targets, state, trainer.generator)
+    value = float(loss.detach())
+    rate = trainer.learning_rate * schedule(share)
+    if not math.isfinite(value):
+        raise _diverged(trainer, f"the loss is {value}", rate)
+    trainer.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = clip_gradients(model.parameters(), trainer.max_grad_norm)
+    if not math.isfinite(norm):
+        raise _diverged(trainer, f"the gradient's norm is {norm}", rate)
+    set_learning_rate(trainer.optimizer, rate)
+    trainer.optimizer.step()
+    if trainer.averages is not None:
+        trainer.averages.update()
+    trainer.state = [tuple(part.detach() for part in layer) for layer in after]
+    trainer.step += 1
+    return Update(trainer.step, value, norm, rate)
+
+
+def _diverged(trainer: Trainer, what: str, rate: float) -> TrainingDivergedError:
+    return TrainingDivergedError(
+        f"training diverged at step {trainer.step + 1}: {what} (learning rate {rate:.2g}); "
+        f"the weights of step {trainer.step} are kept; try --learning-rate "
+        f"{trainer.learning_rate / 3:.1g}"
+    )

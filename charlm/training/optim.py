@@ -1,0 +1,93 @@
+"""The optimiser, the schedule of its rate, the clipping of gradients and the averaging of weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def build_adamw(
+    model: nn.Module, *, learning_rate: float, weight_decay: float
+) -> torch.optim.AdamW:
+    """Return AdamW that decays matrices and leaves biases and embeddings alone.
+
+    Source:
+        Loshchilov and Hutter (2019), arXiv:1711.05101.
+    """
+    decayed, free = [], []
+    for name, parameter in model.named_parameters():
+        matrix = parameter.ndim > 1 and not name.startswith("embedding")
+        (decayed if matrix else free).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), eps=1e-8, fused=True)
+
+
+def schedule(progress: float, *, warmup: float = 0.03, floor: float = 0.0) -> float:
+    """Return the share of the peak learning rate at a progress of 0 to 1: linear up, cosine down.
+
+    Example:
+        >>> [round(schedule(p), 3) for p in (0.0, 0.03, 0.5, 1.0)]
+        [0.01, 1.0, 0.5, 0.0]
+
+    Source:
+        Loshchilov and Hutter (2017), arXiv:1608.03983.
+    """
+    progress = min(max(progress, 0.0), 1.0)
+    rise = min(1.0, max(progress / warmup, 0.01)) if warmup else 1.0
+    return rise * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress)))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the rate of every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scale gradients by `max_norm / norm` where their global norm is larger; return the norm.
+
+    A norm that is not finite is returned and nothing is scaled.
+
+    Source:
+        Pascanu et al. (2013), arXiv:1211.5063.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if math.isfinite(norm) and norm > max_norm:
+        torch._foreach_mul_(gradients, max_norm / norm)
+    return norm
+
+
+class AveragedWeights:
+    """An exponential moving average of a model's parameters, warmed up from the first step.
+
+    Source:
+        Polyak and Juditsky (1992); the warm-up is min(decay, (1 + n) / (10 + n)).
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.parameters = list(parameters)
+        self.averages = [p.detach().clone() for p in self.parameters]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Move the averages towards the parameters."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        torch._foreach_lerp_(self.averages, self.parameters, 1.0 - decay)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the averages and the parameters; a second call changes them back."""
+        for average, parameter in zip(self.averages, self.parameters, strict=True):
+            kept = parameter.detach().clone()
+            parameter.copy_(average)
+            average.copy_(kept)

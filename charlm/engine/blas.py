@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+ONE_THREAD_BYTES = 32 * 2**20
+
 _PREFIXES = ("scipy_openblas", "openblas")
 _SUFFIXES = ("64_", "")
 
@@ -58,3 +60,13 @@ def blas_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         put(before)
+
+
+def decoding_threads(model: object) -> int | None:
+    """Return how many BLAS threads one-row steps of a model should use; None for BLAS's choice.
+
+    Weights that fit in a core's share of the cache are read faster by one thread than two can
+    agree to share them; beyond that memory is the bound, and more threads get more of it.
+    """
+    size = getattr(model, "weight_bytes", None)
+    return None if size is None or size > ONE_THREAD_BYTES else 1

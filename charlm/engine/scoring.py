@@ -109,7 +109,7 @@ def _segment_nlls(model: LanguageModel, ids: IdArray, count: int) -> npt.NDArray
     starts = _first_starts(model, inputs, bounds)
     ends = np.zeros_like(starts)
     nlls = np.zeros(count)
-    stale: IdArray = np.arange(count)
+    stale: npt.NDArray[np.intp] = np.arange(count)
     while len(stale):
         nlls[stale], ends[stale] = _run_segments(model, inputs, ids, bounds, stale, starts[stale])
         wanted = np.concatenate([starts[:1], ends[:-1]])

@@ -1,0 +1,125 @@
+"""How a token is drawn: a stream of uniform numbers a sample, and the inverse of the sums."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.base.errors import TaskError
+from charlm.generation.logits import FloatArray, Temperature
+from charlm.generation.sampling import SamplingConfig, build_transforms
+
+# Uniform numbers drawn from a stream at once; the stream is the same whatever the block is.
+_BLOCK = 256
+# Below this temperature a quotient of logits may overflow, which only the transform allows for.
+_TINY = 1e-30
+
+
+class Uniforms:
+    """The uniform numbers of one sample: a PCG64 stream of its own, from (seed, sample).
+
+    A sample's stream, and so its text, does not depend on how many samples there are.
+    """
+
+    def __init__(self, seed: int | None, sample: int) -> None:
+        entropy = None if seed is None else (seed, sample)
+        self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+        self._block: list[float] = []
+
+    def next(self) -> float:
+        """Return the next number, 0 <= u < 1."""
+        if not self._block:
+            self._block = self._generator.random(_BLOCK).tolist()[::-1]
+        return self._block.pop()
+
+
+def draw(logits: FloatArray, uniform: float, temperature: float = 1.0) -> int:
+    """Return the token whose stretch of the cumulative probabilities holds `uniform`.
+
+    Shapes:
+        logits: (vocab,); -inf is never drawn.
+
+    Args:
+        uniform: 0 <= u < 1.
+        temperature: above 0; divides the logits first, to the same bits as `scale_temperature`.
+
+    Raises:
+        TaskError: if a logit is NaN or infinite, or every token is masked.
+
+    Example:
+        >>> [draw(np.log([0.2, 0.5, 0.3]), u) for u in (0.1, 0.5, 0.9)]
+        [0, 1, 2]
+    """
+    # one pass each for the maximum, exp and the sum: Gumbel noise would need vocab random numbers
+    top = np.maximum.reduce(logits)
+    if not math.isfinite(top):
+        raise bad_logits(logits)
+    weights = np.subtract(logits, top, dtype=np.float64)
+    if temperature != 1.0:
+        np.divide(weights, temperature, weights)
+    np.exp(weights, weights)
+    mass = np.add.accumulate(weights)
+    token = int(mass.searchsorted(uniform * mass.item(-1), "right"))
+    return token if token < len(mass) and weights[token] > 0.0 else _last_possible(weights)
+
+
+def argmax(logits: FloatArray) -> int:
+    """Return the likeliest token of (vocab,), the lowest id of equals.
+
+    Raises:
+        TaskError: if a logit is NaN or infinite, or every token is masked.
+    """
+    token = int(logits.argmax())
+    if not -np.inf < logits.item(token) < np.inf:
+        raise bad_logits(logits)
+    return token
+
+
+def _last_possible(weights: npt.NDArray[np.float64]) -> int:
+    """Return the last token that can be drawn: uniform times total was rounded up to the total."""
+    return int(np.flatnonzero(weights)[-1])
+
+
+def bad_logits(logits: FloatArray) -> TaskError:
+    """Return the error that says what is wrong with logits from which nothing can be drawn."""
+    if np.isnan(logits).any() or np.isposinf(logits).any():
+        return TaskError("the model gave a probability that is no number; its weights are damaged")
+    return TaskError("every token is masked: nothing is left to draw from")
+
+
+class Sampler:
+    """Draws the next token of each row from logits: transforms first, then one draw a row."""
+
+    def __init__(self, config: SamplingConfig, masked_ids: Sequence[int] = ()) -> None:
+        self._transforms = build_transforms(config, masked_ids)
+        self._greedy = config.temperature == 0.0
+        self._temperature = 1.0
+        alone = [type(transform) for transform in self._transforms] == [Temperature]
+        if alone and config.temperature > _TINY:
+            self._transforms = []
+            self._temperature = config.temperature  # the draw divides: fewer passes
+
+    def pick(
+        self, logits: FloatArray, uniforms: Sequence[Uniforms], recent: Sequence[Sequence[int]]
+    ) -> list[int]:
+        """Return one token a row.
+
+        Shapes:
+            logits: (batch, vocab).
+
+        Args:
+            uniforms: each row's numbers; one is used a draw, none when greedy.
+            recent: each row's ids in the repetition window.
+
+        Raises:
+            TaskError: if logits are no numbers, or every token is masked.
+        """
+        for transform in self._transforms:
+            logits = transform(logits, recent)
+        if self._greedy:
+            return [argmax(row) for row in logits]
+        rows = zip(logits, uniforms, strict=True)
+        return [draw(row, stream.next(), self._temperature) for row, stream in rows]

@@ -1,0 +1,188 @@
+"""The iterator over generated tokens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.engine.blas import blas_threads, decoding_threads
+from charlm.generation.drawing import Sampler, Uniforms
+from charlm.generation.logits import FloatArray
+from charlm.generation.protocol import CausalModel
+from charlm.generation.sampling import SamplingConfig
+from charlm.generation.stopping import Decoder, MaxTokens, StopIds, StopStrings, TextStream
+
+# Prompt tokens read at once: enough for the matrix products, little enough for their logits.
+PROMPT_CHUNK = 256
+
+
+class Token:
+    """One generated token.
+
+    Attributes:
+        id: the token.
+        sample: which of the samples it belongs to, from 0.
+        text: what may be shown now: never half a character, nothing of a stop string. Empty
+            without a decoder.
+        stop_reason: on the last token of its sample, why it is the last: "length" after
+            `max_new_tokens`, "stop" at a stop string, "end" at a stop id; else None.
+    """
+
+    __slots__ = ("_logits", "id", "sample", "stop_reason", "text")
+
+    def __init__(
+        self, token_id: int, sample: int, text: str, stop_reason: str | None, logits: FloatArray
+    ) -> None:
+        self.id = token_id
+        self.sample = sample
+        self.text = text
+        self.stop_reason = stop_reason
+        self._logits = logits
+
+    @property
+    def log_prob(self) -> float:
+        """The model's own log p(token | all before it), in nats, before any transform.
+
+        It is computed when asked for: most streams never ask.
+        """
+        exact = self._logits.astype(np.float64)
+        top = exact.max()
+        return float(exact[self.id] - top - np.log(np.exp(exact - top).sum()))
+
+    def __repr__(self) -> str:
+        return (
+            f"Token(id={self.id}, sample={self.sample}, text={self.text!r}, "
+            f"stop_reason={self.stop_reason!r})"
+        )
+
+
+class _Row:
+    """One sample in the making."""
+
+    def __init__(
+        self, sample: int, config: SamplingConfig, decoder: Decoder | None, recent: Sequence[int]
+    ) -> None:
+        self.sample = sample
+        self.uniforms = Uniforms(config.seed, sample)
+        self.text = TextStream(decoder, config.stop)
+        self.recent = deque(recent, maxlen=config.repetition_window)
+        self.generated = 0
+
+
+def generate(
+    model: CausalModel,
+    prompt_ids: Sequence[int] | npt.NDArray[np.integer[Any]],
+    config: SamplingConfig,
+    *,
+    decoder: Callable[[], Decoder] | None = None,
+    masked_ids: Sequence[int] = (),
+    stop_ids: Sequence[int] = (),
+) -> Iterator[Token]:
+    """Return an iterator over the tokens of all samples, as they are drawn.
+
+    The samples run as one batch: a token of each unfinished sample, in order, then the next of
+    each. A sample's draws depend on (seed, sample) alone.
+
+    Args:
+        model: any causal model; its results are used as they come.
+        prompt_ids: what the samples go on from; may be empty.
+        config: `beam_size` has no effect here, see `beam.beam_search`.
+        decoder: makes a fresh stream decoder, so that tokens carry text.
+        masked_ids: ids never to be drawn.
+        stop_ids: ids that end a sample.
+
+    Raises:
+        ValueError: if `config.stop` is given without `decoder`, or an id is out of range.
+        TaskError: while iterating, if the model's logits are no numbers or all tokens are masked.
+    """
+    if config.stop and decoder is None:
+        raise ValueError("stop strings need a decoder to find them in")
+    prompt = check_ids(model, prompt_ids)
+    recent = prompt[-config.repetition_window :].tolist() if config.repetition_window else []
+    rows = [
+        _Row(sample, config, decoder() if decoder else None, recent)
+        for sample in range(config.num_samples)
+    ]
+    sampler = Sampler(config, masked_ids)
+    ends = (MaxTokens(config.max_new_tokens), StopIds(frozenset(stop_ids)))
+    return _stream(model, prompt, rows, sampler, ends)
+
+
+def check_ids(
+    model: CausalModel, ids: Sequence[int] | npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.int64]:
+    """Return ids as an array, each a token of the model.
+
+    Raises:
+        ValueError: if one is not.
+    """
+    array = np.asarray(ids, dtype=np.int64).reshape(-1)
+    if array.size and not (array.min() >= 0 and array.max() < model.vocab_size):
+        raise ValueError(f"prompt ids must be from 0 to {model.vocab_size - 1}")
+    return array
+
+
+def read_prompt(model: CausalModel, prompt: npt.NDArray[np.int64]) -> tuple[FloatArray, Any]:
+    """Return the logits (1, vocab) after the beginning of a text and a prompt, and the state."""
+    ids = np.concatenate([[model.bos_id], prompt])[None]
+    state = model.initial_state(1)
+    for start in range(0, ids.shape[1], PROMPT_CHUNK):
+        logits, state = model.read(ids[:, start : start + PROMPT_CHUNK], state)
+    return logits[:, -1].copy(), state
+
+
+def _stream(
+    model: CausalModel,
+    prompt: npt.NDArray[np.int64],
+    rows: list[_Row],
+    sampler: Sampler,
+    ends: tuple[MaxTokens, StopIds],
+) -> Iterator[Token]:
+    if ends[0].is_met(0):
+        return
+    with blas_threads(decoding_threads(model)):
+        logits, state = read_prompt(model, prompt)
+        if len(rows) > 1:
+            repeats = np.zeros(len(rows), dtype=np.int64)
+            logits, state = logits[repeats], model.select(state, repeats)
+        while True:
+            streams, recent = [row.uniforms for row in rows], [row.recent for row in rows]
+            ids = np.array(sampler.pick(logits, streams, recent))
+            going = []
+            for index, row in enumerate(rows):
+                token = _next_token(row, int(ids[index]), logits[index], ends)
+                if token.stop_reason is None:
+                    going.append(index)
+                yield token
+            if not going:
+                return
+            if len(going) < len(rows):
+                kept = np.array(going)
+                rows, ids, state = [rows[i] for i in going], ids[kept], model.select(state, kept)
+            logits, state = model.step(ids, state)
+
+
+def _next_token(
+    row: _Row, token_id: int, logits: FloatArray, ends: tuple[MaxTokens, StopIds]
+) -> Token:
+    """Return the token with its text, and with the reason if it is its sample's last."""
+    row.generated += 1
+    row.recent.append(token_id)
+    text = row.text.push(token_id)
+    longest, at_ids = ends
+    reason = None
+    if row.text.stopped:
+        reason = StopStrings.reason
+    elif at_ids.is_met(token_id):
+        reason = at_ids.reason
+    elif longest.is_met(row.generated):
+        reason = longest.reason
+    if reason is not None:
+        text += row.text.finish()
+        if row.text.stopped:
+            reason = StopStrings.reason
+    return Token(token_id, row.sample, text, reason, logits)

@@ -1,1 +1,1 @@
-"""Strings to token ids and back: corpora, normalisation, vocabularies, tokenizers."""
+"""Strings and ids: reading text, splitting it, and turning it into tokens and back."""

@@ -1,0 +1,100 @@
+"""The index of tokenizers: registry, training, loading, and encoding in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from charlm.base.errors import ConfigError, TokenizerError
+from charlm.base.registry import Registry
+from charlm.text.tokenizers.byte import ByteTokenizer
+from charlm.text.tokenizers.char import CharTokenizer
+from charlm.text.tokenizers.config import TokenizerConfig
+from charlm.text.tokenizers.protocol import Ids, StreamDecoder, Tokenizer
+from charlm.text.tokenizers.subword import (
+    BpeTokenizer,
+    SentencepieceTokenizer,
+    UnigramTokenizer,
+    read_model_file,
+)
+from charlm.text.tokenizers.whitespace import WhitespaceTokenizer
+from charlm.text.tokenizers.word import WordTokenizer
+
+__all__ = [
+    "TOKENIZERS",
+    "Ids",
+    "StreamDecoder",
+    "Tokenizer",
+    "TokenizerConfig",
+    "encode_pieces",
+    "load_tokenizer",
+    "train_tokenizer",
+]
+
+TOKENIZERS: Registry[type[Tokenizer]] = Registry("tokenizer")
+for _kind in (
+    CharTokenizer,
+    ByteTokenizer,
+    WordTokenizer,
+    WhitespaceTokenizer,
+    BpeTokenizer,
+    UnigramTokenizer,
+    SentencepieceTokenizer,
+):
+    TOKENIZERS.register(_kind.name)(_kind)
+
+
+def train_tokenizer(
+    name: str, pieces: Iterable[str], config: TokenizerConfig | None = None
+) -> Tokenizer:
+    """Return a tokenizer trained on a text in pieces.
+
+    Args:
+        name: a registered name, or the path of a sentencepiece file that ends in `.model`.
+        pieces: the text, each piece ending at a line end, as `Corpus.pieces` gives them.
+        config: sizes and options; defaults where None.
+
+    Raises:
+        ConfigError: if there is no tokenizer of that name.
+        TokenizerError: if none can be made of this text.
+    """
+    config = config or TokenizerConfig()
+    if name.endswith(".model"):
+        return SentencepieceTokenizer(read_model_file(name))
+    if config.model_file is not None:
+        return SentencepieceTokenizer(read_model_file(config.model_file))
+    return TOKENIZERS.get(name).train(pieces, config)
+
+
+def load_tokenizer(config: Mapping[str, object], files: Mapping[str, bytes]) -> Tokenizer:
+    """Return the tokenizer of a model folder.
+
+    Args:
+        config: what `Tokenizer.config` returned.
+        files: what `Tokenizer.to_files` returned.
+
+    Raises:
+        TokenizerError: if either is missing something, malformed or inconsistent.
+    """
+    try:
+        kind = TOKENIZERS.get(str(config.get("name")))
+    except ConfigError as error:
+        raise TokenizerError(str(error)) from error
+    return kind.from_files(files, config)
+
+
+def encode_pieces(tokenizer: Tokenizer, pieces: Iterable[str]) -> Ids:
+    """Return the ids of a text in pieces, the same as those of the whole.
+
+    Uses two or four bytes an id beside the piece at hand. Pieces must end at line ends; where a
+    line was cut because of its length, the token at the cut may differ for words and subwords.
+    """
+    small = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.int32)
+    parts = [tokenizer.encode(piece).astype(small, copy=False) for piece in pieces]
+    ids = np.empty(sum(map(len, parts)), dtype=np.int32)
+    end = 0
+    for part in parts:
+        ids[end : end + len(part)] = part
+        end += len(part)
+    return ids

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from charlm.text.tokenizers.config import TokenizerConfig
 
 Ids = npt.NDArray[np.int32]
 
@@ -42,15 +44,27 @@ class Tokenizer(Protocol):
     def eos_id(self) -> int | None:
         """The id that stands for the end of a line, where the tokenizer has one."""
 
+    @property
+    def hidden_ids(self) -> tuple[int, ...]:
+        """Ids that sampling must never draw: they stand for no text of their own."""
+
     @classmethod
-    def train(cls, lines: Iterable[str], config: Any) -> Self:
-        """Return a tokenizer learnt from a text that arrives in pieces."""
+    def train(cls, pieces: Iterable[str], config: TokenizerConfig) -> Self:
+        """Return a tokenizer learnt from a text that arrives in pieces, each ending a line.
+
+        Raises:
+            TokenizerError: if no tokenizer can be made of this text.
+        """
 
     def encode(self, text: str) -> Ids:
         """Return the ids of a text; what is unknown becomes `unk_id`, never an error."""
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ids."""
+        """Return the text of ids.
+
+        Raises:
+            ValueError: if an id is outside the vocabulary.
+        """
 
     def token(self, token_id: int) -> str:
         """Return one token as text to show in tables; exact characters, not sanitised."""

@@ -1,0 +1,299 @@
+"""Corpora by name or path: own files, those added under `corpora/`, and the built-in ones."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from charlm.base.errors import CorpusError
+from charlm.base.registry import did_you_mean
+from charlm.text import builtin
+from charlm.text.sources import (
+    ENCODING_ERRORS,
+    Source,
+    file_source,
+    folder_sources,
+    read_source,
+    standard_input,
+)
+from charlm.text.split import split_tail as split_tail
+
+DEFAULT_CORPUS = "python"
+PIECE_CHARS = 1 << 20
+MAX_PIECE_CHARS = 4 << 20
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+_SUFFIXES = ("", ".txt", ".txt.gz", ".txt.xz", ".gz", ".xz")
+
+Reader = Callable[[], Iterable[str]]
+
+
+class Corpus:
+    """A text that can be read again and again, whole or in pieces.
+
+    Attributes:
+        name: a short name, for a model that is given none.
+        description: what it is and where it comes from, in a line.
+        warnings: what a user should know of its reading; complete once it was read.
+    """
+
+    def __init__(self, name: str, description: str, read: Reader, warnings: list[str]) -> None:
+        self.name = name
+        self.description = description
+        self.warnings = warnings
+        self._read = read
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the text in pieces of about a mebibyte that end at line ends.
+
+        Only a line longer than 4 MiB is cut inside, before a blank if one is near.
+        """
+        return repiece(self._read())
+
+    def read(self) -> str:
+        """Return the whole text."""
+        return "".join(self._read())
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the normalised text's UTF-8, in hexadecimal digits."""
+        digest = hashlib.sha256()
+        for text in self._read():
+            digest.update(text.encode())
+        return digest.hexdigest()
+
+
+def repiece(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the same text in pieces of at least `PIECE_CHARS` that end at line ends.
+
+    The last piece may be shorter and end anywhere; a longer line than `MAX_PIECE_CHARS` is cut.
+    """
+    held: list[str] = []
+    size = 0
+    for text in texts:
+        held.append(text)
+        size += len(text)
+        if size < PIECE_CHARS:
+            continue
+        whole = "".join(held)
+        end = whole.rfind("\n") + 1
+        while not end and len(whole) > MAX_PIECE_CHARS:
+            cut = _blank_before(whole, MAX_PIECE_CHARS)
+            yield whole[:cut]
+            whole = whole[cut:]
+        if end:
+            yield whole[:end]
+            whole = whole[end:]
+        held, size = [whole], len(whole)
+    if rest := "".join(held):
+        yield rest
+
+
+def _blank_before(text: str, end: int) -> int:
+    cut = text.rfind(" ", end - 4_096, end)
+    return cut if cut > 0 else end
+
+
+def open_corpus(specs: Sequence[str], *, encoding_errors: str = "strict") -> Corpus:
+    """Return the corpus that paths and names mean, in their order.
+
+    A spec is, in this order: `-` for standard input; an existing file or folder; a glob; a corpus
+    under `corpora/` in `CHARLM_HOME`; a built-in corpus. Several are read one after the other; a
+    text that does not end its last line gets a line end before the next begins. Without specs it
+    is the built-in corpus `python`.
+
+    Raises:
+        CorpusError: if there is no such file or corpus. Reading raises it for what it finds.
+    """
+    if encoding_errors not in ENCODING_ERRORS:
+        known = ", ".join(ENCODING_ERRORS)
+        raise ValueError(f"encoding_errors must be one of {known}, got {encoding_errors!r}")
+    if list(specs).count("-") > 1:
+        raise CorpusError("standard input (-) can be read only once")
+    warnings: list[str] = []
+    parts = [_open_one(spec, encoding_errors, warnings) for spec in specs or [DEFAULT_CORPUS]]
+    if len(parts) == 1:
+        return parts[0]
+    name = f"{parts[0].name}-and-{len(parts) - 1}-more"
+    description = "; ".join(part.description for part in parts)
+    return Corpus(name, description, lambda: _join(part._read for part in parts), warnings)
+
+
+def _join(readers: Iterable[Reader]) -> Iterator[str]:
+    last = "\n"
+    for read in readers:
+        between = last != "\n"
+        for text in read():
+            if not text:
+                continue
+            if between:
+                yield "\n"
+                between = False
+            yield text
+            last = text[-1]
+
+
+def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
+    if spec == "-":
+        return _corpus_of("stdin", "standard input", [standard_input()], encoding_errors, warnings)
+    path = Path(spec)
+    if "\0" not in spec and path.exists():
+        return _open_path(path, None, encoding_errors, warnings)
+    if any(letter in spec for letter in "*?[") and (found := _glob(spec)):
+        return _open_glob(spec, found, encoding_errors, warnings)
+    if own := _own_corpus(spec):
+        return _open_path(own, spec, encoding_errors, warnings)
+    if spec in builtin.BUILTINS:
+        about = builtin.BUILTINS[spec]
+        return Corpus(spec, about.description, about.read, warnings)
+    raise CorpusError(f"no file or corpus {spec!r}{did_you_mean(spec, _candidates(path))}")
+
+
+def _open_path(path: Path, name: str | None, encoding_errors: str, warnings: list[str]) -> Corpus:
+    if path.is_dir():
+        sources = folder_sources(path, warnings.append)
+        about = f"{len(sources):,} files in {path}"
+        name = name or path.resolve().name or "root"
+    else:
+        sources = [file_source(path)]
+        about = str(path)
+    return _corpus_of(name or _stem(path), about, sources, encoding_errors, warnings)
+
+
+def _open_glob(spec: str, found: list[Path], encoding_errors: str, warnings: list[str]) -> Corpus:
+    sources: list[Source] = []
+    for path in found:
+        sources += folder_sources(path, warnings.append) if path.is_dir() else [file_source(path)]
+    about = f"{len(sources):,} files of {spec}"
+    return _corpus_of(_stem(found[0]), about, sources, encoding_errors, warnings)
+
+
+def _corpus_of(
+    name: str,
+    description: str,
+    sources: Sequence[Source],
+    encoding_errors: str,
+    warnings: list[str],
+) -> Corpus:
+    def warn(message: str) -> None:
+        if message not in warnings:  # a second reading finds the same
+            warnings.append(message)
+
+    def reader(source: Source) -> Reader:
+        return lambda: read_source(source, encoding_errors=encoding_errors, warn=warn)
+
+    readers = [reader(source) for source in sources]
+    return Corpus(name, description, lambda: _join(readers), warnings)
+
+
+def _glob(spec: str) -> list[Path]:
+    return [Path(name) for name in sorted(glob.glob(spec, recursive=True))]  # noqa: PTH207
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for suffix in (".gz", ".xz", ".txt"):
+        name = name.removesuffix(suffix) or name
+    return name
+
+
+def corpora_folder() -> Path:
+    """Return where a user's own corpora lie: `corpora/` in `CHARLM_HOME`, else in this folder."""
+    return Path(os.environ.get("CHARLM_HOME") or ".") / "corpora"
+
+
+def _own_corpus(name: str) -> Path | None:
+    if not _NAME.fullmatch(name):
+        return None
+    for suffix in _SUFFIXES:
+        path = corpora_folder() / f"{name}{suffix}"
+        if path.exists():
+            return path
+    return None
+
+
+def _own_names() -> list[str]:
+    folder = corpora_folder()
+    if not folder.is_dir():
+        return []
+    names = {_stem(path) for path in folder.iterdir() if _NAME.fullmatch(path.name)}
+    return sorted(name for name in names if _own_corpus(name))
+
+
+def _candidates(path: Path) -> list[str]:
+    names = list(list_corpora())
+    with contextlib.suppress(OSError, ValueError):  # no such folder: then no file is near
+        names += [str(path.parent / near.name) for near in path.parent.iterdir()]
+    return names
+
+
+def list_corpora() -> list[str]:
+    """Return the names of a user's own corpora and of the built-in ones."""
+    own = _own_names()
+    return own + [name for name in builtin.BUILTINS if name not in own]
+
+
+def describe_corpus(name: str) -> str:
+    """Return what a corpus is and where it comes from, in a line.
+
+    Raises:
+        CorpusError: if there is none of this name.
+    """
+    if own := _own_corpus(name):
+        return f"own text, {own}"
+    if name in builtin.BUILTINS:
+        return builtin.BUILTINS[name].description
+    raise CorpusError(
+        f"no corpus {name!r}{did_you_mean(name, list_corpora())}; known: "
+        f"{', '.join(list_corpora())}"
+    )
+
+
+def add_corpus(
+    name: str,
+    specs: Sequence[str],
+    *,
+    overwrite: bool = False,
+    encoding_errors: str = "strict",
+) -> Path:
+    """Copy a text, normalised, to `corpora/NAME.txt` in `CHARLM_HOME` and return that path.
+
+    The copy appears whole or not at all.
+
+    Raises:
+        CorpusError: if the name is bad or taken, or the text cannot be read or written.
+    """
+    if not _NAME.fullmatch(name) or _stem(Path(name)) != name:
+        raise CorpusError(
+            f"bad corpus name {name!r}: use letters, digits, '.', '_' and '-', no dot in front, "
+            "no suffix .txt, .gz or .xz"
+        )
+    taken = _own_corpus(name)
+    if taken and not (overwrite and taken.is_file()):
+        raise CorpusError(f"a corpus {name!r} is there already ({taken}); --overwrite replaces it")
+    corpus = open_corpus(specs, encoding_errors=encoding_errors)
+    target = corpora_folder() / f"{name}.txt"
+    try:
+        _write_atomically(target, corpus.pieces())
+        if taken and taken != target:
+            taken.unlink()
+    except OSError as error:
+        raise CorpusError(f"cannot write {target}: {error.strerror}") from error
+    return target
+
+
+def _write_atomically(target: Path, pieces: Iterable[str]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ def open_chosen(name: str | None) -> OpenModel:
     return opened
 
 
-def say_note(note: str | None) -> None:
+def say_note(note: str) -> None:
     """Say on stderr which model was taken, if nobody named one."""
     if note:
         talk(f"charlm: {note}")

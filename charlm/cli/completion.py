@@ -142,9 +142,9 @@ def _values(what: str, fixed: Sequence[str], current: str) -> list[Candidate]:
 
 
 def _model_names() -> list[Candidate]:
-    from charlm.store.locate import model_names
+    from charlm.store.locate import list_models
 
-    return [(name, "model") for name in model_names()]
+    return [(folder.name, "model") for folder in list_models()]
 
 
 def _corpus_names() -> list[Candidate]:

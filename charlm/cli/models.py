@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from charlm.cli.spec import JSON, Command
 from charlm.render.console import talk
 
 if TYPE_CHECKING:
-    from charlm.store.summary import ModelSummary
+    from charlm.store.checkpoint import ModelSummary
 
 
 def run(values: Mapping[str, Any]) -> int:
@@ -51,7 +51,7 @@ def _row(summary: ModelSummary) -> tuple[str, ...]:
     return (
         summary.name,
         summary.kind or "-",
-        _shape(summary),
+        ", ".join(filter(None, (summary.model, summary.tokenizer))) or "-",
         count(summary.parameters),
         figure(summary.valid.get("bits_per_char")),
         figure(summary.valid.get("perplexity")),
@@ -60,21 +60,10 @@ def _row(summary: ModelSummary) -> tuple[str, ...]:
     )
 
 
-def _shape(summary: ModelSummary) -> str:
-    config = summary.model_config
-    layers, units, cell = (config.get(key) for key in ("num_layers", "hidden_size", "cell"))
-    words = [f"{layers} x {units} {str(cell).upper()}"] if cell else []
-    return ", ".join([*words, *([summary.tokenizer] if summary.tokenizer else [])]) or "-"
-
-
-def _age(created: str | None) -> str:
-    try:
-        then = datetime.datetime.fromisoformat(created or "")
-    except ValueError:
+def _age(created: float | None) -> str:
+    if created is None:
         return "-"
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=datetime.UTC)
-    seconds = (datetime.datetime.now(datetime.UTC) - then).total_seconds()
+    seconds = max(0.0, time.time() - created)
     return f"{seconds / 86_400:.0f}d" if seconds > 172_800 else format_duration(seconds)
 
 

@@ -78,11 +78,11 @@ def _shrink(widths: list[int], limit: int) -> bool:
 
 
 def _blocks(header: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> list[str]:
-    lines = [""]
+    lines = []
     for row in rows:
-        lines += [cut(f"{title}: {cell}", limit) for title, cell in zip(header, row, strict=True)]
         lines.append("")
-    return lines[:-1]
+        lines += [cut(f"{title}: {cell}", limit) for title, cell in zip(header, row, strict=True)]
+    return lines or [""]
 
 
 def show_table(

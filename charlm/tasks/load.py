@@ -28,7 +28,7 @@ class OpenModel:
     model: LanguageModel
     tokenizer: Tokenizer
     stored: StoredModel
-    note: str | None = None
+    note: str = ""
 
 
 def open_model(
@@ -50,12 +50,12 @@ def open_model(
         )
     model = LanguageModel(config, stored.tensors(config.tensor_shapes()))
     return OpenModel(
-        name=found.name,
+        name=found.folder.resolve().name,
         folder=found.folder,
         model=model,
         tokenizer=tokenizer,
         stored=stored,
-        note=found.note,
+        note=found.how,
     )
 
 

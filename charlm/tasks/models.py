@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from charlm.store.checkpoint import ModelSummary, read_summary
 from charlm.store.locate import list_models
-from charlm.store.summary import ModelSummary
 
 
 def list_summaries() -> list[ModelSummary]:
     """Return a summary of every model folder, newest first; none of them stops the list."""
-    return sorted(list_models(), key=lambda summary: summary.created or "", reverse=True)
+    found = [read_summary(folder) for folder in list_models()]
+    return sorted(found, key=lambda summary: summary.created or 0.0, reverse=True)

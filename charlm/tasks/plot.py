@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from charlm.base.errors import TaskError
+from charlm.store.checkpoint import read_metrics
 from charlm.store.locate import find_model
-from charlm.store.metrics_log import read_metrics
 
 MAX_POINTS = 2_000
 
@@ -48,13 +48,15 @@ def read_curves(names: Sequence[str | None], measure: str) -> list[Curve]:
     step_key, valid_key, _ = MEASURES[measure]
     curves = []
     for name in names:
-        found = find_model(name)
-        records = read_metrics(found.folder)
+        folder = find_model(name).folder
+        records = read_metrics(folder)
         for kind, record_kind, key in (("train", "step", step_key), ("valid", "valid", valid_key)):
             points = _points(records, record_kind, key)
             if points:
                 steps, values = zip(*thin(points), strict=True)
-                curves.append(Curve(model=found.name, kind=kind, steps=steps, values=values))
+                curves.append(
+                    Curve(model=folder.resolve().name, kind=kind, steps=steps, values=values)
+                )
     if not curves:
         models = ", ".join(str(name) for name in names if name) or "the model"
         raise TaskError(f"{models}: no figures of a training in metrics.jsonl, so none to draw")

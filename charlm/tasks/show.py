@@ -24,7 +24,7 @@ class ModelFacts:
     training: dict[str, Any]
     files: dict[str, int]
     card: str
-    note: str | None
+    note: str
 
 
 def show_model(name: str | None) -> ModelFacts:
@@ -36,7 +36,7 @@ def show_model(name: str | None) -> ModelFacts:
     found = find_model(name)
     stored = load_model(found.folder)
     return ModelFacts(
-        name=found.name,
+        name=found.folder.resolve().name,
         folder=str(found.folder),
         kind=stored.kind,
         model=dict(stored.model_config),
@@ -44,7 +44,7 @@ def show_model(name: str | None) -> ModelFacts:
         training=dict(stored.training),
         files=_files(found.folder),
         card=_card(found.folder),
-        note=found.note,
+        note=found.how,
     )
 
 

@@ -1,0 +1,178 @@
+"""`charlm sample`: text streams to stdout as the model makes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from charlm.cli.choice import open_chosen
+from charlm.cli.lines import read_stdin
+from charlm.cli.options import config_from, options_from
+from charlm.cli.spec import JSON, MODEL, Argument, Command, Option
+from charlm.generation.sampling import SamplingConfig
+from charlm.render.console import LiveText, is_terminal, talk, warn
+
+if TYPE_CHECKING:
+    from charlm.generation.generate import Token
+    from charlm.tasks.load import OpenModel
+    from charlm.tasks.sample import Prompt
+
+
+def run(values: Mapping[str, Any]) -> int:
+    """Sample, streaming; return the exit status."""
+    config = config_from(SamplingConfig, values)
+    config = _with_seed(config, tell=values["stats"] or is_terminal(sys.stderr))
+    opened = open_chosen(values["model"])
+    from charlm.tasks.sample import read_prompt, unknown_words
+
+    text = values["prompt"] or ""
+    prompt = read_prompt(opened, read_stdin() if text == "-" else text, strict=values["strict"])
+    if prompt.unknown:
+        warn(unknown_words(opened, prompt))
+    counter = _Counter()
+    if values["json"]:
+        _print_json(opened, prompt, config, counter)
+    elif config.beam_size:
+        _print_beam(opened, prompt, config, counter, with_prompt=not values["no_prompt"])
+    else:
+        _print_stream(opened, prompt, config, counter, with_prompt=not values["no_prompt"])
+    if values["stats"]:
+        talk(counter.words())
+    return 0
+
+
+def _with_seed(config: SamplingConfig, *, tell: bool) -> SamplingConfig:
+    """Return the config with a seed; one that was drawn here is told, to have the text again."""
+    if config.seed is not None or config.beam_size or config.temperature == 0.0:
+        return config
+    seed = int.from_bytes(os.urandom(4), "little")
+    if tell:
+        talk(f"charlm: --seed {seed}")
+    return dataclasses.replace(config, seed=seed)
+
+
+class _Counter:
+    """Tokens and characters, and the time since the first was asked for."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.chars = 0
+        self._start = time.perf_counter()
+
+    def words(self) -> str:
+        seconds = max(time.perf_counter() - self._start, 1e-9)
+        return (
+            f"charlm: {self.tokens:,} tokens, {self.chars:,} characters in {seconds:.2f} s: "
+            f"{self.tokens / seconds:,.0f} tokens a second"
+        )
+
+
+def _print_stream(
+    opened: OpenModel,
+    prompt: Prompt,
+    config: SamplingConfig,
+    counter: _Counter,
+    *,
+    with_prompt: bool,
+) -> None:
+    from charlm.tasks.sample import stream_samples
+
+    live = LiveText()
+    head = prompt.text if with_prompt else ""
+    tokens = stream_samples(opened, prompt, config)
+    for number, pieces in _in_order(tokens, config.num_samples, counter):
+        _head(live, number, config.num_samples)
+        live.write(head)
+        for piece in pieces:
+            live.write(piece)
+    live.end_line()
+
+
+def _in_order(
+    tokens: Iterator[Token], num_samples: int, counter: _Counter
+) -> Iterator[tuple[int, Iterator[str]]]:
+    """Yield each sample's number with its pieces: the one whose turn it is streams, others wait."""
+    waiting: list[list[str]] = [[] for _ in range(num_samples)]
+    done = [False] * num_samples
+
+    def pieces(number: int) -> Iterator[str]:
+        yield from waiting[number]
+        waiting[number].clear()
+        while not done[number]:
+            token = next(tokens, None)
+            if token is None:
+                return
+            counter.tokens += 1
+            counter.chars += len(token.text)
+            done[token.sample] = token.stop_reason is not None
+            if token.sample == number:
+                yield token.text
+            elif token.text:
+                waiting[token.sample].append(token.text)
+
+    for number in range(num_samples):
+        yield number, pieces(number)
+
+
+def _print_beam(
+    opened: OpenModel,
+    prompt: Prompt,
+    config: SamplingConfig,
+    counter: _Counter,
+    *,
+    with_prompt: bool,
+) -> None:
+    from charlm.tasks.sample import collect_samples
+
+    live = LiveText()
+    for result in collect_samples(opened, prompt, config):
+        counter.tokens += result.tokens
+        counter.chars += len(result.text)
+        _head(live, result.sample, config.num_samples)
+        live.write((prompt.text if with_prompt else "") + result.text)
+    live.end_line()
+
+
+def _head(live: LiveText, number: int, num_samples: int) -> None:
+    """Part one sample from the next, where there are several."""
+    if num_samples > 1:
+        live.end_line()
+        live.write(f"=== sample {number + 1} of {num_samples} ===\n")
+
+
+def _print_json(
+    opened: OpenModel, prompt: Prompt, config: SamplingConfig, counter: _Counter
+) -> None:
+    from charlm.render.machine import emit
+    from charlm.tasks.sample import collect_samples
+
+    for result in collect_samples(opened, prompt, config):
+        counter.tokens += result.tokens
+        counter.chars += len(result.text)
+        emit(dataclasses.asdict(result))
+
+
+SAMPLE = Command(
+    "sample",
+    "let a model write",
+    run,
+    notes="The text streams to stdout as it is made; the same seed gives the same text.",
+    arguments=(Argument("prompt", "how the text begins; - reads it from stdin"),),
+    options=(
+        MODEL,
+        *options_from(SamplingConfig, short={"max_new_tokens": "n"}),
+        Option("no_prompt", "leave the prompt out of the output", kind=bool, default=False),
+        Option("strict", "fail if the model does not know a character", kind=bool, default=False),
+        Option("stats", "tell tokens a second on stderr", kind=bool, default=False),
+        JSON,
+    ),
+    examples=(
+        ('charlm sample "def " -n 400 --temperature 0.7', "400 tokens after a prompt"),
+        ("charlm sample -m shakespeare --num-samples 3 --seed 1", "three texts, always the same"),
+        ('echo "Once upon" | charlm sample - --no-prompt | fmt', "in a pipe"),
+    ),
+)

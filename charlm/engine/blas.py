@@ -1,4 +1,4 @@
-"""How many threads the matrix products of NumPy may use, where NumPy's BLAS lets us say so.
+"""How many threads the matrix products of NumPy use, where NumPy's BLAS lets us say so.
 
 NumPy's wheels carry OpenBLAS; its thread count is a global of the process. On another BLAS
 (Accelerate, MKL) nothing happens here, and nothing needs to.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-ONE_THREAD_BYTES = 32 * 2**20
+R = TypeVar("R")
 
 _PREFIXES = ("scipy_openblas", "openblas")
 _SUFFIXES = ("64_", "")
@@ -42,14 +44,18 @@ def _controls() -> tuple[Callable[[], int], Callable[[int], Any]] | None:
     return None
 
 
+def _is_decided() -> bool:
+    """Whether the user has set the number of threads, which is then left alone."""
+    return "OPENBLAS_NUM_THREADS" in os.environ or "OMP_NUM_THREADS" in os.environ
+
+
 @contextlib.contextmanager
 def blas_threads(count: int | None) -> Iterator[None]:
     """Set the number of BLAS threads for a while; None, or a BLAS we cannot ask, changes nothing.
 
     Who set `OPENBLAS_NUM_THREADS` or `OMP_NUM_THREADS` has decided, and is left alone.
     """
-    decided = "OPENBLAS_NUM_THREADS" in os.environ or "OMP_NUM_THREADS" in os.environ
-    controls = None if count is None or decided else _controls()
+    controls = None if count is None or _is_decided() else _controls()
     if controls is None or count is None:
         yield
         return
@@ -62,11 +68,68 @@ def blas_threads(count: int | None) -> Iterator[None]:
         put(before)
 
 
-def decoding_threads(model: object) -> int | None:
-    """Return how many BLAS threads one-row steps of a model should use; None for BLAS's choice.
+class StepThreads:
+    """Runs the steps of one model on one BLAS thread, or on more where a trial shows it pays.
 
-    Weights that fit in a core's share of the cache are read faster by one thread than two can
-    agree to share them; beyond that memory is the bound, and more threads get more of it.
+    OpenBLAS's threads wait for each other by spinning: on an idle machine two halve the time of
+    a large matrix-vector product, beside another program they can take ten times as long as one.
+    So both are timed for a few steps, again after some thousand, and whenever steps turn slow.
+    The bits of a matrix-vector product do not depend on the number of threads: each thread
+    computes whole rows.
     """
-    size = getattr(model, "weight_bytes", None)
-    return None if size is None or size > ONE_THREAD_BYTES else 1
+
+    SHARED_BYTES = 3 * 2**20  # smaller weights are read before a second thread has woken
+    FIRST, PERIOD, PROBES = 64, 4096, 9  # steps
+    GAIN = 0.9  # more threads must take less than this share of the time of one
+    PATIENCE = 4.0  # a step this many times slower than in the trial starts a new one
+
+    def __init__(
+        self, weight_bytes: int, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._controls = None if _is_decided() else _controls()
+        self._clock = clock
+        self._many = min(os.cpu_count() or 1, 4)
+        self._tries = weight_bytes >= self.SHARED_BYTES and self._many > 1
+        self._steps_left = self.FIRST
+        self._expected = 0.0
+        self.count = 1
+
+    def run(self, step: Callable[..., R], *args: Any) -> R:
+        """Return `step(*args)`, run with the chosen number of threads."""
+        if self._controls is None:
+            return step(*args)
+        get, put = self._controls
+        before = get()
+        put(self.count)
+        try:
+            return self._timed(step, *args) if self._tries else step(*args)
+        finally:
+            put(before)
+
+    def _timed(self, step: Callable[..., R], *args: Any) -> R:
+        start = self._clock()
+        result = step(*args)
+        self.note(self._clock() - start)
+        return result
+
+    def note(self, seconds: float) -> None:
+        """Take in how long a step took, and settle the number of threads for the next."""
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            self._probe(seconds)
+        elif self.count > 1 and seconds > self.PATIENCE * self._expected:
+            self.count, self._steps_left = 1, self.PERIOD
+        elif self._steps_left == 0:
+            self._times: dict[int, list[float]] = {1: [], self._many: []}
+            self.count = 1
+
+    def _probe(self, seconds: float) -> None:
+        self._times[self.count].append(seconds)
+        if len(self._times[self.count]) < self.PROBES:
+            return
+        if self.count == 1:
+            self.count = self._many
+            return
+        one, many = (statistics.median(times) for times in self._times.values())
+        self.count = self._many if many < self.GAIN * one else 1
+        self._expected, self._steps_left = many, self.PERIOD

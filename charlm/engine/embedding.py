@@ -47,9 +47,10 @@ class IdInputs:
         return np.asarray(self.table[ids])
 
     def _fill(self, token_id: int) -> Float32:
-        row = self.table[token_id]
+        row: Float32 = self.table[token_id]
         np.dot(self.weight, self.embedding[token_id], row)
         np.add(row, self.bias, row)
+        row.flags.writeable = False
         self.rows[token_id] = row
         self.filled[token_id] = True
         return row

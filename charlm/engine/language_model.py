@@ -9,9 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.base.errors import CheckpointError
+from charlm.engine.blas import StepThreads, blas_threads
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.embedding import IdInputs
 from charlm.engine.stack import LAYERS, Float32, StackState, build_layers
+
+# Matrix products of a batched step below this are not worth waking threads for.
+SMALL_FLOPS = 10**8
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IdArray = npt.NDArray[np.integer[Any]]
@@ -48,6 +52,7 @@ class LanguageModel:
             config, weights, self._layers[0].output_scale
         )
         self._output_bias = weights["output.bias"]
+        self._threads = StepThreads(self.weight_bytes)
 
     @property
     def weight_bytes(self) -> int:
@@ -82,12 +87,17 @@ class LanguageModel:
             returns: logits of the next token (batch, vocab), a new array; and the state.
         """
         if state.batch_size == 1:
-            return self._step_one(int(ids[0]), state), state
+            return self._threads.run(self._step_one, int(ids[0]), state), state
+        flops = 2 * state.batch_size * self.weight_bytes // 4
+        with blas_threads(1 if flops < SMALL_FLOPS else None):
+            return self._step_rows(ids, state), state
+
+    def _step_rows(self, ids: IdArray, state: StackState) -> Float32:
         for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
             inputs = self._inputs[index]
             given = inputs.take(ids) if isinstance(inputs, IdInputs) else inputs
             self._advance(index, layer, own, state, given)
-        return self._logits(state.hidden if self.config.skip else state.top), state
+        return self._logits(state.hidden if self.config.skip else state.top)
 
     def _step_one(self, token_id: int, state: StackState) -> Float32:
         for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
@@ -117,6 +127,10 @@ class LanguageModel:
             returns: logits after each id (batch, time, vocab); and the state after the last.
         """
         ids = np.asarray(ids)
+        with blas_threads(1 if state.batch_size == 1 else None):
+            return self._read(ids, state), state
+
+    def _read(self, ids: IdArray, state: StackState) -> Float32:
         batch, time = ids.shape
         outputs: list[Float32] = []
         for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
@@ -128,7 +142,7 @@ class LanguageModel:
             if not self.config.skip:
                 del outputs[:-1]
         features = np.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
-        return self._logits(features).transpose(1, 0, 2), state
+        return self._logits(features).transpose(1, 0, 2)
 
     def log_probs(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
         """Read many ids a row as `read` does; return log-probabilities in place of logits."""

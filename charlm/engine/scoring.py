@@ -25,6 +25,9 @@ IdArray = npt.NDArray[np.integer[Any]]
 CHUNK_BYTES = 64 * 2**20
 # A segment starts this many tokens early in the first pass, so that its state has warmed up.
 WARM_UP = 128
+MOST_SEGMENTS = 64
+# Where a segment is read again, it is until a piece of it ends in the state that it did before.
+MOST_PIECES = 8
 # Boundary states that differ by less are the same: float32 has no better opinion.
 TOLERANCE = 1e-6
 
@@ -99,68 +102,96 @@ def evaluate_ids(
 
 
 def _choose_segments(tokens: int) -> int:
-    return max(1, min(64, tokens // (4 * WARM_UP)))
+    return max(1, min(MOST_SEGMENTS, tokens // (4 * WARM_UP)))
 
 
 def _segment_nlls(model: LanguageModel, ids: IdArray, count: int) -> npt.NDArray[np.float64]:
     """Return the nll of each of `count` segments of the text, at the fixed point."""
-    inputs = np.concatenate([[model.bos_id], ids[:-1]])
-    bounds = np.linspace(0, len(ids), count + 1).astype(np.int64)
-    starts = _first_starts(model, inputs, bounds)
-    ends = np.zeros_like(starts)
-    nlls = np.zeros(count)
-    stale: npt.NDArray[np.intp] = np.arange(count)
+    text = _Text(model, ids, count)
+    starts = _first_starts(model, text)
+    stale = np.arange(count)
     while len(stale):
-        nlls[stale], ends[stale] = _run_segments(model, inputs, ids, bounds, stale, starts[stale])
-        wanted = np.concatenate([starts[:1], ends[:-1]])
-        scale = np.maximum(1.0, np.abs(wanted))
-        moved = (np.abs(wanted - starts) / scale).max(axis=1) > TOLERANCE
-        stale = np.flatnonzero(moved)
+        text.run(stale, starts[stale])
+        wanted = np.concatenate([starts[:1], text.ends[:-1, -1]])
+        stale = np.flatnonzero(_differ(wanted, starts))
         starts[stale] = wanted[stale]
-    return nlls
+    return np.asarray(text.nlls.sum(axis=1))
 
 
-def _first_starts(model: LanguageModel, inputs: IdArray, bounds: IdArray) -> Float32:
+def _differ(states: Float32, others: Float32) -> npt.NDArray[np.bool_]:
+    """Return which rows of two arrays of states are not the same."""
+    scale = np.maximum(1.0, np.abs(states))
+    return np.asarray((np.abs(states - others) / scale).max(axis=1) > TOLERANCE)
+
+
+class _Text:
+    """A text cut into segments, and each segment into pieces: what is known of every piece.
+
+    Attributes:
+        bounds: (segments, pieces + 1), where the pieces begin and end.
+        nlls: (segments, pieces).
+        ends: (segments, pieces, state), the state after each piece when it was last read.
+    """
+
+    def __init__(self, model: LanguageModel, ids: IdArray, count: int) -> None:
+        self.model = model
+        self.targets = ids
+        self.inputs = np.concatenate([[model.bos_id], ids[:-1]])
+        edges = np.linspace(0, len(ids), count + 1).astype(np.int64)
+        pieces = max(1, min(MOST_PIECES, int(np.diff(edges).min()) // WARM_UP))
+        shares = np.arange(pieces + 1) / pieces
+        lengths = np.diff(edges)[:, None]
+        self.bounds = edges[:-1, None] + np.floor(shares * lengths).astype(np.int64)
+        self.bounds[:, -1] = edges[1:]
+        self.nlls = np.zeros((count, pieces))
+        width = model.initial_state(1).to_array().shape[1]
+        self.ends: Float32 = np.full((count, pieces, width), np.inf, dtype=np.float32)
+
+    def run(self, rows: npt.NDArray[np.intp], starts: Float32) -> None:
+        """Read segments `rows` from `starts`, each until it ends pieces as it did before."""
+        for piece in range(self.nlls.shape[1]):
+            nlls, ends = self._read_piece(rows, piece, starts)
+            self.nlls[rows, piece] = nlls
+            changed = _differ(ends, self.ends[rows, piece])
+            rows, starts = rows[changed], ends[changed]
+            if not len(rows):
+                return
+            self.ends[rows, piece] = starts
+
+    def _read_piece(
+        self, rows: npt.NDArray[np.intp], piece: int, starts: Float32
+    ) -> tuple[npt.NDArray[np.float64], Float32]:
+        """Return the nll of a piece of some segments, and the states after it."""
+        first, last = self.bounds[rows, piece], self.bounds[rows, piece + 1]
+        common = int((last - first).min())
+        nlls, ends = self._read_span(first, common, starts)
+        longer = np.flatnonzero(last - first > common)  # by one token, from rounding
+        if len(longer):
+            more, ends[longer] = self._read_span(first[longer] + common, 1, ends[longer])
+            nlls[longer] += more
+        return nlls, ends
+
+    def _read_span(
+        self, first: IdArray, length: int, starts: Float32
+    ) -> tuple[npt.NDArray[np.float64], Float32]:
+        index = first[:, None] + np.arange(length)
+        state = self.model.state_from_array(starts)
+        scores, state = _score_rows(self.model, self.inputs[index], self.targets[index], state)
+        return -scores.sum(axis=1), state.to_array()
+
+
+def _first_starts(model: LanguageModel, text: _Text) -> Float32:
     """Return a guess of the state at the start of each segment: zero, then warmed up."""
-    states = model.initial_state(len(bounds) - 1).to_array()
-    warm = min(WARM_UP, int(bounds[1]))
-    later = bounds[1:-1]
-    if len(later):
-        before = later[:, None] + np.arange(-warm, 0)
-        state = model.initial_state(len(later))
-        for piece in np.array_split(before, max(1, warm // 32), axis=1):
-            _, state = model.read(inputs[piece], state)
+    edges = text.bounds[:, 0]
+    states = model.initial_state(len(edges)).to_array()
+    if len(edges) > 1:
+        warm = min(WARM_UP, int(edges[1]))
+        index = edges[1:, None] + np.arange(-warm, 0)
+        state = model.initial_state(len(edges) - 1)
+        for start, stop in _chunks(model, warm, len(edges)):
+            _, state = model.read(text.inputs[index[:, start:stop]], state)
         states[1:] = state.to_array()
     return states
-
-
-def _run_segments(
-    model: LanguageModel,
-    inputs: IdArray,
-    targets: IdArray,
-    bounds: IdArray,
-    rows: IdArray,
-    starts: Float32,
-) -> tuple[npt.NDArray[np.float64], Float32]:
-    """Return the nll and the last state of some segments. Their lengths differ by one at most."""
-    lengths = bounds[rows + 1] - bounds[rows]
-    common = int(lengths.min())
-    places = bounds[rows][:, None]
-    nlls = np.zeros(len(rows))
-    state = model.state_from_array(starts)
-    for start, stop in _chunks(model, common, len(rows)):
-        index = places + np.arange(start, stop)
-        scores, state = _score_rows(model, inputs[index], targets[index], state)
-        nlls -= scores.sum(axis=1)
-    ends = state.to_array()
-    longer = np.flatnonzero(lengths > common)
-    if len(longer):
-        index = places[longer] + common
-        state = model.state_from_array(ends[longer])
-        scores, state = _score_rows(model, inputs[index], targets[index], state)
-        nlls[longer] -= scores[:, 0]
-        ends[longer] = state.to_array()
-    return nlls, ends
 
 
 def _score_rows(

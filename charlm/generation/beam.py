@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charlm.engine.blas import blas_threads, decoding_threads
 from charlm.generation.drawing import bad_logits
 from charlm.generation.generate import check_ids, read_prompt
 from charlm.generation.logits import FloatArray, mask_ids
@@ -74,23 +73,22 @@ def beam_search(
     prompt = check_ids(model, prompt_ids)
     finished: list[BeamResult] = []
     beams = [_Beam((), 0.0)]
-    with blas_threads(decoding_threads(model)):
-        logits, state = read_prompt(model, prompt)
-        for length in range(1, config.max_new_tokens + 1):
-            parents, beams = _extend(beams, logits, config.beam_size, masked_ids)
-            going = []
-            for index, beam in enumerate(beams):
-                reason = _end_of(beam, config, decode, stop_ids)
-                if reason is None:
-                    going.append(index)
-                else:
-                    finished.append(_result(beam, reason, config.length_penalty))
-            parents, beams = parents[going], [beams[index] for index in going]
-            if not beams or _is_settled(finished, beams, config):
-                break
-            if length < config.max_new_tokens:
-                last = np.array([beam.ids[-1] for beam in beams])
-                logits, state = model.step(last, model.select(state, parents))
+    logits, state = read_prompt(model, prompt)
+    for length in range(1, config.max_new_tokens + 1):
+        parents, beams = _extend(beams, logits, config.beam_size, masked_ids)
+        going = []
+        for index, beam in enumerate(beams):
+            reason = _end_of(beam, config, decode, stop_ids)
+            if reason is None:
+                going.append(index)
+            else:
+                finished.append(_result(beam, reason, config.length_penalty))
+        parents, beams = parents[going], [beams[index] for index in going]
+        if not beams or _is_settled(finished, beams, config):
+            break
+        if length < config.max_new_tokens:
+            last = np.array([beam.ids[-1] for beam in beams])
+            logits, state = model.step(last, model.select(state, parents))
     finished.sort(key=lambda result: -result.score)  # stable: of equals the earlier first
     return finished[: config.num_samples]
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charlm.engine.blas import blas_threads, decoding_threads
 from charlm.generation.drawing import Sampler, Uniforms
 from charlm.generation.logits import FloatArray
 from charlm.generation.protocol import CausalModel
@@ -144,26 +143,26 @@ def _stream(
 ) -> Iterator[Token]:
     if ends[0].is_met(0):
         return
-    with blas_threads(decoding_threads(model)):
-        logits, state = read_prompt(model, prompt)
-        if len(rows) > 1:
-            repeats = np.zeros(len(rows), dtype=np.int64)
-            logits, state = logits[repeats], model.select(state, repeats)
-        while True:
+    logits, state = read_prompt(model, prompt)
+    if len(rows) > 1:
+        repeats = np.zeros(len(rows), dtype=np.int64)
+        logits, state = logits[repeats], model.select(state, repeats)
+    streams, recent = [row.uniforms for row in rows], [row.recent for row in rows]
+    while True:
+        drawn = sampler.pick(logits, streams, recent)
+        going = []
+        for index, row in enumerate(rows):
+            token = _next_token(row, drawn[index], logits[index], ends)
+            if token.stop_reason is None:
+                going.append(index)
+            yield token
+        if not going:
+            return
+        if len(going) < len(rows):
+            rows, drawn = [rows[i] for i in going], [drawn[i] for i in going]
             streams, recent = [row.uniforms for row in rows], [row.recent for row in rows]
-            ids = np.array(sampler.pick(logits, streams, recent))
-            going = []
-            for index, row in enumerate(rows):
-                token = _next_token(row, int(ids[index]), logits[index], ends)
-                if token.stop_reason is None:
-                    going.append(index)
-                yield token
-            if not going:
-                return
-            if len(going) < len(rows):
-                kept = np.array(going)
-                rows, ids, state = [rows[i] for i in going], ids[kept], model.select(state, kept)
-            logits, state = model.step(ids, state)
+            state = model.select(state, np.array(going))
+        logits, state = model.step(np.array(drawn), state)
 
 
 def _next_token(

@@ -96,7 +96,7 @@ def commit(folder: Path, files: Mapping[str, Contents]) -> None:
             raise
     try:
         settle(folder)
-    except OSError as error:  # the new version is durable in .next/ and is read from there
+    except (OSError, CheckpointError) as error:  # it is durable in .next/ and read from there
         logger.warning("%s: saved, but its files could not be moved: %s", folder, error)
 
 
@@ -117,6 +117,7 @@ def recover(folder: Path) -> None:
 
     Raises:
         OSError: if the disk refuses.
+        CheckpointError: if the disk cannot be read.
     """
     clear_strays(folder)
     _remove(folder / SAVING)
@@ -124,13 +125,22 @@ def recover(folder: Path) -> None:
         return
     try:
         manifest = _parse_manifest(folder / NEXT / MANIFEST)
-        whole = not _faults(folder, manifest, NEXT)
-    except CheckpointError:
-        whole = False
-    if whole:
-        settle(folder)
-    else:
+        faults = _faults(folder, manifest, NEXT)
+    except CheckpointError as error:
+        faults = [error]
+    for fault in faults:
+        _require_damage(fault)
+    if faults:
         _discard(folder)
+    else:
+        settle(folder)
+
+
+def _require_damage(fault: CheckpointError) -> None:
+    """Raise a fault of the disk: what cannot be read now may be the only whole version."""
+    cause = fault.__cause__
+    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+        raise fault
 
 
 def settle(folder: Path) -> None:
@@ -318,24 +328,25 @@ def check_format(found: object, where: str) -> None:
         )
 
 
-def _faults(folder: Path, manifest: Manifest, place: str) -> list[str]:
+def _faults(folder: Path, manifest: Manifest, place: str) -> list[CheckpointError]:
     """Return what is wrong with the files of a version, each read and checked."""
     faults = []
     for name in manifest.files:
         try:
-            fd = _open_member(folder, place, name)
+            _check_file(folder, manifest, place, name)
         except CheckpointError as error:
-            faults.append(f"{error}; {REMEDY}")
-            continue
-        try:
-            version = Version(folder, manifest, {name: fd})
-            version.check_size(name)
-            version.check_sum(name, hash_file(fd, folder / name))
-        except CheckpointError as error:
-            faults.append(str(error))
-        finally:
-            os.close(fd)
+            faults.append(error)
     return faults
+
+
+def _check_file(folder: Path, manifest: Manifest, place: str, name: str) -> None:
+    fd = _open_member(folder, place, name)
+    try:
+        version = Version(folder, manifest, {name: fd})
+        version.check_size(name)
+        version.check_sum(name, hash_file(fd, folder / name))
+    finally:
+        os.close(fd)
 
 
 def check_folder(folder: Path) -> list[str]:
@@ -345,4 +356,4 @@ def check_folder(folder: Path) -> list[str]:
         place, manifest = current_manifest(folder)
     except CheckpointError as error:
         return [str(error)]
-    return _faults(folder, manifest, place)
+    return [str(fault) for fault in _faults(folder, manifest, place)]

@@ -96,15 +96,15 @@ def _is_path(text: str) -> bool:
 
 
 def _find_path(text: str) -> Path:
+    folder, siblings = Path(text), []
     try:
-        folder = Path(text).expanduser()
-        exists = os.path.lexists(folder)
-        siblings = [path.name for path in folder.parent.iterdir()] if not exists else []
+        folder = folder.expanduser()
+        if os.path.lexists(folder):
+            return folder
+        siblings = [path.name for path in folder.parent.iterdir()]
     except (OSError, RuntimeError, ValueError):  # no parent, unknown ~user, a NUL
-        exists, siblings = False, []
-    if not exists:
-        raise CheckpointError(f"no model folder {text!r}{did_you_mean(folder.name, siblings)}")
-    return folder
+        pass
+    raise CheckpointError(f"no model folder {text!r}{did_you_mean(folder.name, siblings)}")
 
 
 def _shown() -> str:

@@ -30,7 +30,7 @@ from charlm.store.tensors import Array, load_buffer, parse_tensors, write_tensor
 
 RESUME = "resume"
 _STATE = re.compile(r"state-(\d{1,18})\.json")
-_KEYS = {"format", "step", "size", "sha256", "state", "state_sha256"}
+_KEYS = {"format", "step", "size", "sha256", "state", "checksum"}
 
 
 class ResumeState(NamedTuple):
@@ -58,7 +58,7 @@ def save_resume(
         ValueError: if `state` holds NaN or an infinity, or a dtype cannot be stored.
     """
     place = folder / RESUME
-    body = dump_json(state)
+    dump_json(state)  # a mistake in it shows before anything is written
     with disk_errors(place, "the previous training state is intact"):
         place.mkdir(parents=True, exist_ok=True)
         clear_strays(place)
@@ -70,13 +70,18 @@ def save_resume(
         "step": step,
         "size": written.size,
         "sha256": written.sha256,
-        "state_sha256": hashlib.sha256(body).hexdigest(),
         "state": state,
     }
+    record["checksum"] = _checksum(record)
     write_atomic(_json(place, serial), dump_json(record))
     fallback = [other for other in before if _has_its_size(place, other)][:1]
     with contextlib.suppress(OSError):  # the state is safe; old ones only take room
         _drop_all_but(place, {serial, *fallback})
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.sha256(dump_json(rest)).hexdigest()
 
 
 def _json(place: Path, serial: int) -> Path:
@@ -142,7 +147,7 @@ def _load(place: Path, serial: int) -> ResumeState:
     step, state = record.get("step"), record.get("state")
     if set(record) != _KEYS or type(step) is not int or not isinstance(state, dict):
         raise CheckpointError(f"{path} is no training state")
-    if hashlib.sha256(dump_json(state)).hexdigest() != record["state_sha256"]:
+    if _checksum(record) != record["checksum"]:
         raise CheckpointError(f"{path} was altered: its checksum differs")
     with open_regular(numbers) as fd:
         buffer = load_buffer(fd, numbers, in_memory=False)

@@ -283,8 +283,9 @@ def _require_expected(
 def _require_floats(entries: Mapping[str, Entry], where: str) -> None:
     for name, entry in entries.items():
         if entry.dtype not in FLOATS:
+            known = ", ".join(sorted(FLOATS))
             raise CheckpointError(
-                f"{where}: tensor {name[:100]!r} is {entry.dtype}; expected {', '.join(FLOATS)}"
+                f"{where}: tensor {name[:100]!r} is {entry.dtype}; expected {known}"
             )
 
 

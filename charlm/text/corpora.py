@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,6 +59,8 @@ class Corpus:
 
     def sha256(self) -> str:
         """Return the SHA-256 of the normalised text's UTF-8, in hexadecimal digits."""
+        import hashlib
+
         digest = hashlib.sha256()
         for text in self._read():
             digest.update(text.encode())
@@ -140,7 +141,7 @@ def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
     if spec == "-":
         return _corpus_of("stdin", "standard input", [standard_input()], encoding_errors, warnings)
     path = Path(spec)
-    if "\0" not in spec and path.exists():
+    if spec and _exists(path):
         return _open_path(path, None, encoding_errors, warnings)
     if any(letter in spec for letter in "*?[") and (found := _glob(spec)):
         return _open_glob(spec, found, encoding_errors, warnings)
@@ -150,6 +151,13 @@ def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
         about = builtin.BUILTINS[spec]
         return Corpus(spec, about.description, about.read, warnings)
     raise CorpusError(f"no file or corpus {spec!r}{did_you_mean(spec, _candidates(path))}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:  # a name too long, or a folder closed to us
+        raise CorpusError(f"cannot read {str(path)!r}: {error}") from error
 
 
 def _open_path(path: Path, name: str | None, encoding_errors: str, warnings: list[str]) -> Corpus:

@@ -27,6 +27,7 @@ SNIFF_BYTES = 1 << 16
 MAX_EXPANDED_BYTES = 20 << 30
 MAX_RATIO = 1_000
 RATIO_FREE_BYTES = 64 << 20
+_SPOOL_MEMORY = 64 << 20
 ENCODING_ERRORS = ("strict", "replace", "skip")
 
 Warn = Callable[[str], None]
@@ -93,7 +94,9 @@ class FileSource:
 class SpooledSource:
     """A stream that can be read once (standard input, a pipe), kept for further readings."""
 
-    def __init__(self, label: str, stream: Callable[[], Bytes]) -> None:
+    def __init__(
+        self, label: str, stream: Callable[[], contextlib.AbstractContextManager[Bytes]]
+    ) -> None:
         self.label = label
         self._stream = stream
         self._spool: IO[bytes] | None = None
@@ -110,19 +113,18 @@ class SpooledSource:
     def _read_all(self) -> IO[bytes]:
         import tempfile
 
-        spool = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115
-        total = 0
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY)  # noqa: SIM115
         try:
-            stream = self._stream()
-            while chunk := stream.read(CHUNK_BYTES):
-                total += len(chunk)
-                if total > MAX_EXPANDED_BYTES:
-                    raise CorpusError(f"{self.label}: more than {MAX_EXPANDED_BYTES >> 30} GiB")
-                spool.write(chunk)
-        except BaseException as error:
+            with self._stream() as stream:
+                for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""):
+                    spool.write(chunk)
+                    if spool.tell() > MAX_EXPANDED_BYTES:
+                        raise CorpusError(f"{self.label}: more than {MAX_EXPANDED_BYTES:,} bytes")
+        except OSError as error:
             spool.close()
-            if isinstance(error, OSError):
-                raise CorpusError(f"cannot read {self.label}: {error.strerror}") from error
+            raise CorpusError(f"cannot read {self.label}: {error.strerror or error}") from error
+        except BaseException:
+            spool.close()
             raise
         return spool
 
@@ -130,10 +132,10 @@ class SpooledSource:
 def standard_input() -> SpooledSource:
     """Return standard input as a source."""
 
-    def stream() -> Bytes:
+    def stream() -> contextlib.AbstractContextManager[Bytes]:
         if sys.stdin is None or sys.stdin.closed:
             raise CorpusError("standard input is closed; name a file instead of -")
-        return sys.stdin.buffer
+        return contextlib.nullcontext(sys.stdin.buffer)
 
     return SpooledSource("standard input", stream)
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import numpy as np
 
 from charlm.base.errors import ConfigError, TokenizerError
 from charlm.base.registry import Registry
-from charlm.text.tokenizers.byte import ByteTokenizer
-from charlm.text.tokenizers.char import CharTokenizer
 from charlm.text.tokenizers.config import TokenizerConfig
 from charlm.text.tokenizers.protocol import Ids, StreamDecoder, Tokenizer
-from charlm.text.tokenizers.subword import (
-    BpeTokenizer,
-    SentencepieceTokenizer,
-    UnigramTokenizer,
-    read_model_file,
-)
-from charlm.text.tokenizers.whitespace import WhitespaceTokenizer
-from charlm.text.tokenizers.word import WordTokenizer
 
 __all__ = [
     "TOKENIZERS",
@@ -29,20 +22,33 @@ __all__ = [
     "TokenizerConfig",
     "encode_pieces",
     "load_tokenizer",
+    "tokenizer_class",
     "train_tokenizer",
 ]
 
-TOKENIZERS: Registry[type[Tokenizer]] = Registry("tokenizer")
-for _kind in (
-    CharTokenizer,
-    ByteTokenizer,
-    WordTokenizer,
-    WhitespaceTokenizer,
-    BpeTokenizer,
-    UnigramTokenizer,
-    SentencepieceTokenizer,
+# name -> where its class is: a query imports the one tokenizer that its model has
+TOKENIZERS: Registry[str] = Registry("tokenizer")
+for _name, _place in (
+    ("char", "char:CharTokenizer"),
+    ("byte", "byte:ByteTokenizer"),
+    ("word", "word:WordTokenizer"),
+    ("whitespace", "whitespace:WhitespaceTokenizer"),
+    ("bpe", "subword:BpeTokenizer"),
+    ("unigram", "subword:UnigramTokenizer"),
+    ("sentencepiece", "subword:SentencepieceTokenizer"),
 ):
-    TOKENIZERS.register(_kind.name)(_kind)
+    TOKENIZERS.register(_name)(_place)
+
+
+def tokenizer_class(name: str) -> type[Tokenizer]:
+    """Return the class of a registered tokenizer.
+
+    Raises:
+        ConfigError: if there is no tokenizer of that name.
+    """
+    module, _, class_name = TOKENIZERS.get(name).partition(":")
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), class_name)
+    return cast("type[Tokenizer]", found)
 
 
 def train_tokenizer(
@@ -61,10 +67,8 @@ def train_tokenizer(
     """
     config = config or TokenizerConfig()
     if name.endswith(".model"):
-        return SentencepieceTokenizer(read_model_file(name))
-    if config.model_file is not None:
-        return SentencepieceTokenizer(read_model_file(config.model_file))
-    return TOKENIZERS.get(name).train(pieces, config)
+        name, config = "sentencepiece", dataclasses.replace(config, model_file=name)
+    return tokenizer_class(name).train(pieces, config)
 
 
 def load_tokenizer(config: Mapping[str, object], files: Mapping[str, bytes]) -> Tokenizer:
@@ -72,13 +76,13 @@ def load_tokenizer(config: Mapping[str, object], files: Mapping[str, bytes]) -> 
 
     Args:
         config: what `Tokenizer.config` returned.
-        files: what `Tokenizer.to_files` returned.
+        files: what `Tokenizer.to_files` returned; others are let be.
 
     Raises:
         TokenizerError: if either is missing something, malformed or inconsistent.
     """
     try:
-        kind = TOKENIZERS.get(str(config.get("name")))
+        kind = tokenizer_class(str(config.get("name")))
     except ConfigError as error:
         raise TokenizerError(str(error)) from error
     return kind.from_files(files, config)

@@ -46,15 +46,26 @@ AAB7-AAB8 AABE-AABF AAC1 AAEB-AAEF AAF5-AAF6 ABE3-ABEA ABEC-ABED FB1E FE00-FE0F 
 
 
 @cache
+def _letter() -> str:
+    marks = "".join(_as_class(part) for part in _MARKS.split())
+    return rf"(?:(?![_{TIGHT_LETTERS}])[\w{marks}])"
+
+
+@cache
 def word_pattern() -> re.Pattern[str]:
     """Return what cuts a blank-free chunk into words, runs of tight letters, and symbols.
 
     A word is letters, digits and combining marks, with single apostrophes between them
     (`don't`, `o’clock`). Everything else, `-` and `_` included, is a symbol of its own.
     """
-    marks = "".join(_as_class(part) for part in _MARKS.split())
-    letter = rf"(?:(?![_{TIGHT_LETTERS}])[\w{marks}])"
-    return re.compile(rf"[{TIGHT_LETTERS}]+|{letter}+(?:['’]{letter}+)*|.", re.DOTALL)
+    word = f"{_letter()}+(?:['’]{_letter()}+)*"
+    return re.compile(rf"[{TIGHT_LETTERS}]+|{word}|.", re.DOTALL)
+
+
+@cache
+def letter_pattern() -> re.Pattern[str]:
+    """Return what matches a character that words of blank-separated scripts are made of."""
+    return re.compile(_letter())
 
 
 ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|.", re.DOTALL | re.ASCII)

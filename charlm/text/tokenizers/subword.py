@@ -40,8 +40,9 @@ _MAX_SENTENCE_CHARS = 1_000
 
 _BLANK = "\u2581"
 _BY_BYTES = re.compile("([\0\u2581])")
-# no piece holds a blank behind another character, nor a line end with anything else
-_CHUNKS = re.compile(r"\n| *[^ \n]+| +")
+_CHUNKS = re.compile(r"\n| *[^ \n]+| +")  # no piece holds a blank behind another character …
+_LINES = re.compile(r"\n|[^\n]+")  # … but in some foreign models
+_INNER_BLANK = re.compile(f"[^{_BLANK}]{_BLANK}")
 _TOO_FEW = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 
@@ -98,6 +99,12 @@ class SentencepieceTokenizer:
         return self._has_bytes and self._text(self._processor.encode(probe)) == probe
 
     @cached_property
+    def _chunks(self) -> re.Pattern[str]:
+        """What cuts a text into parts that are encoded, and remembered, each by itself."""
+        pieces = map(self._processor.id_to_piece, range(self.vocab_size))
+        return _LINES if any(map(_INNER_BLANK.search, pieces)) else _CHUNKS
+
+    @cached_property
     def _strips_blank(self) -> bool:
         """Whether the model puts a blank before the text that decoding takes off again."""
         return not self._is_exact and self._text(self._processor.encode("a")) == " a"
@@ -119,7 +126,7 @@ class SentencepieceTokenizer:
         text = replace_surrogates(text)
         if not self._is_exact:
             return np.array(self._processor.encode(text.replace("\0", "")), dtype=np.int32)
-        return encode_chunks(text, _CHUNKS.findall, self._cache)
+        return encode_chunks(text, self._chunks.findall, self._cache)
 
     def _encode_chunk(self, chunk: str) -> tuple[int, ...]:
         ids: list[int] = []
@@ -310,7 +317,7 @@ def _train_model(kind: str, pieces: list[str], vocab_size: int) -> bytes:
 
 
 def _training_error(kind: str, wanted: int, pieces: list[str], message: str) -> TokenizerError:
-    if not any(piece.strip() for piece in pieces):
+    if not any(piece.strip("\n") for piece in pieces):
         return TokenizerError(f"no text to train a {kind} tokenizer on")
     if match := _TOO_FEW.search(message):
         return TooFewPiecesError(wanted, int(match[1]))

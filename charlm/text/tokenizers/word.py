@@ -43,6 +43,7 @@ from charlm.text.tokenizers.scripts import (
     TIGHT_LETTERS,
     TIGHT_SYMBOLS,
     is_tight,
+    letter_pattern,
     tight_letters_pattern,
     tight_pattern,
     word_pattern,
@@ -123,9 +124,10 @@ class WordTokenizer:
 
     def _encode_unseen(self, token: str) -> list[int]:
         ids = self.vocab.ids
-        if len(token) == 2 and token[0] in _SIDES and token[1] in ids:
+        if len(token) == 2 and token[0] in _SIDES:  # a symbol, or its form, never seen
             left, right = _SIDES[token[0]]
-            return [_JOIN_ID] * left + [ids[token[1]]] + [_JOIN_ID] * right
+            plain = ids.get(token[1])
+            return [_UNK_ID] if plain is None else [_JOIN_ID] * left + [plain] + [_JOIN_ID] * right
         if len(token) > 1 and is_tight(token[0]):
             return [ids.get(char, _UNK_ID) for char in token]
         return [_UNK_ID]
@@ -269,7 +271,7 @@ def _mark_symbols(parts: list[str], cut: Cut) -> list[str]:
     last = len(parts) - 1
     for index, part in enumerate(parts):
         if tight[index]:
-            tokens += cut(part)
+            tokens += cut(part) if len(part) > 1 else (part,)
         elif _is_word(part):
             tokens.append(part)
         else:
@@ -280,13 +282,9 @@ def _mark_symbols(parts: list[str], cut: Cut) -> list[str]:
 
 
 def _is_word(part: str) -> bool:
-    if len(part) > 1:
-        return True
-    return part.isalnum() or (part > "\u02ff" and not is_tight(part) and _is_mark(part))
-
-
-def _is_mark(char: str) -> bool:
-    return word_pattern().match(f"a{char}").end() == 2  # type: ignore[union-attr]
+    if part.isascii():
+        return part[0].isalnum()
+    return letter_pattern().match(part) is not None
 
 
 def _count_tokens(chunks: Mapping[str, int], cut: Cut) -> Counter[str]:

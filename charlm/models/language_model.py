@@ -66,7 +66,7 @@ class LanguageModel(nn.Module):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Set all weights from a generator; the output starts near the uniform distribution."""
-        scale = 0.1 if not self.config.tie_weights else 0.05
+        scale = 1.0 if not self.config.tie_weights else 0.05
         nn.init.normal_(self.embedding.weight, 0.0, scale, generator=generator)
         for layer in self._layers():
             layer.initialise(generator)

@@ -106,6 +106,7 @@ class TrainResult:
     valid: HeldOut | None
     test: HeldOut | None
     interrupted: bool
+    signal: str = ""
 
 
 TrainEvent = Planned | StepRecord | Evaluated | Sampled | Saved | Message | TrainResult

@@ -26,7 +26,12 @@ class TrainConfig:
     min_count: int | None = setting(None, "leave out tokens seen less often", ge=1)
     lowercase: bool = setting(False, "fold the text to lower case first (word tokenizer)")
     valid: str | None = setting(None, "validation text (else the tail of the corpus)")
-    valid_fraction: float = setting(0.1, "share of the corpus, at its end, kept", ge=0.0, lt=1.0)
+    valid_fraction: float | None = setting(
+        None,
+        "share of the corpus, at its end, to validate on (else 0.1, at most 500,000 characters)",
+        ge=0.0,
+        lt=1.0,
+    )
     test: str | None = setting(None, "test text, scored once at the end")
     encoding_errors: str = setting(
         "strict", "what to do with invalid UTF-8", choices=("strict", "replace", "skip")

@@ -1,4 +1,4 @@
-"""The optimiser, the schedule of its rate, the clipping of gradients and the averaging of weights."""
+"""The optimiser, its rate over time, the clipping of gradients, the averaging of weights."""
 
 from __future__ import annotations
 

@@ -1,0 +1,119 @@
+"""What to compute on and in which arithmetic: chosen once, by measuring where it matters."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterator
+
+import torch
+
+from charlm.base.errors import TaskError
+from charlm.models.language_model import LanguageModel
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """A type for matrix products, and PyTorch's own layers (`native`) or this project's.
+
+    `tokens_per_second` is what was measured for one update without the optimiser, None if nothing
+    was.
+    """
+
+    precision: str
+    native: bool
+    tokens_per_second: float | None = None
+
+    def apply(self, model: LanguageModel) -> None:
+        """Make a model compute this way."""
+        model.use(DTYPES[self.precision], native=self.native)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that `auto`, `cpu` or `cuda` means here.
+
+    Raises:
+        TaskError: if CUDA was asked for and is not there.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TaskError("no CUDA device was found; use --device cpu, or auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def use_threads(count: int | None) -> int:
+    """Set how many CPU threads PyTorch uses (None: one a usable core); return the number."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    count = count or min(usable or 1, 16)
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+    return count
+
+
+def choose_arithmetic(
+    model: LanguageModel, precision: str, *, batch_size: int, bptt: int
+) -> Arithmetic:
+    """Return the fastest way to train this model here, of those that `precision` allows.
+
+    Args:
+        precision: `float32`, `bfloat16`, `float16` (CUDA only), or `auto` for any but float16.
+
+    Raises:
+        TaskError: if the machine cannot compute in the precision asked for.
+    """
+    cuda = model.output.bias.device.type == "cuda"
+    if precision == "float16" and not cuda:
+        raise TaskError("float16 needs CUDA; use --precision float32, bfloat16 or auto")
+    best: Arithmetic | None = None
+    for candidate in _candidates(model, precision, cuda):
+        seconds = _seconds_per_window(model, candidate, batch_size, bptt)
+        if seconds is None:
+            continue
+        speed = batch_size * bptt / seconds
+        if best is None or speed > (best.tokens_per_second or 0.0):
+            best = dataclasses.replace(candidate, tokens_per_second=speed)
+    if best is None:
+        raise TaskError(f"this machine cannot train in {precision}; use --precision float32")
+    return best
+
+
+def _candidates(model: LanguageModel, precision: str, cuda: bool) -> Iterator[Arithmetic]:
+    precisions = ["float32", "bfloat16"] if precision == "auto" else [precision]
+    for name in precisions:
+        if not cuda:
+            yield Arithmetic(name, native=False)
+        # PyTorch's GRU and RNN for the CPU run step by step: slower than ours at any size.
+        if cuda or model.config.cell == "lstm":
+            yield Arithmetic(name, native=True)
+
+
+def _seconds_per_window(
+    model: LanguageModel, arithmetic: Arithmetic, batch_size: int, bptt: int
+) -> float | None:
+    """Return the best of a few timed updates, or None where the machine refuses."""
+    device = model.output.bias.device
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(model.config.vocab_size, (batch_size, bptt), generator=generator)
+    ids = ids.to(device)
+    arithmetic.apply(model)
+    best = float("inf")
+    try:
+        for _ in range(4):
+            start = time.perf_counter()
+            loss, _ = model.loss(ids, ids, model.initial_state(batch_size))
+            loss.backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - start
+            best = min(best, seconds)
+            if seconds > 4.0:
+                break
+    except (RuntimeError, NotImplementedError):
+        return None
+    finally:
+        model.zero_grad(set_to_none=True)
+    return best

@@ -1,0 +1,38 @@
+"""The README of a model folder, for people who find it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charlm.engine.config import LanguageModelConfig, describe
+
+
+def model_card(
+    name: str, model: LanguageModelConfig, tokenizer: str, training: dict[str, Any]
+) -> str:
+    """Return the Markdown text of a language model's card."""
+    lines = [
+        f"# {name}",
+        "",
+        f"A recurrent language model ({describe(model)}, {training['parameters']:,} parameters, "
+        f"{model.vocab_size:,} {tokenizer} tokens), trained with charlm.",
+        "",
+        f"- text: {_safe(training['description'])}, {training['tokens']:,} training tokens",
+        f"- training: {training['steps']:,} steps, {training['epochs']:.3g} epochs, "
+        f"{training['duration_seconds']:.0f} s on {training['device']} in {training['precision']}",
+    ]
+    for part in ("valid", "test"):
+        held = training[part]
+        if held:
+            lines.append(
+                f"- {part}: {held['nats_per_token']:.4f} nats a token, perplexity "
+                f"{held['perplexity']:.4g}, {held['bits_per_char']:.4f} bits a character over "
+                f"{held['tokens']:,} tokens"
+            )
+    lines += ["", "```console", f'$ charlm sample -m {name} "…"', "```", ""]
+    return "\n".join(lines)
+
+
+def _safe(text: str) -> str:
+    """Return a text without what Markdown or a terminal would act on."""
+    return "".join(char if char.isprintable() and char not in "<>`[]" else "?" for char in text)

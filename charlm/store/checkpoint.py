@@ -23,29 +23,14 @@ from typing import Any, Literal
 from charlm.base.errors import CheckpointError
 from charlm.store.documents import dump_json, parse_object
 from charlm.store.files import READ_LIMIT
-from charlm.store.folder import (
-    CARD,
-    CONFIG,
-    FORMAT,
-    TENSORS,
-    TRAINING,
-    Version,
-    commit,
-    is_own_name,
-    open_version,
-)
+from charlm.store.folder import Version, commit, open_version
 from charlm.store.header import is_kind, parse_header
+from charlm.store.manifest import CARD, CONFIG, FORMAT, TENSORS, TRAINING, is_own_name
 from charlm.store.metrics_log import MetricsLog, read_metrics
 from charlm.store.resume import ResumeState, clear_resume, load_resume, save_resume
 from charlm.store.summary import ModelSummary, read_summary
-from charlm.store.tensors import (
-    IN_MEMORY,
-    Array,
-    Buffer,
-    load_buffer,
-    parse_tensors,
-    write_tensors,
-)
+from charlm.store.tensor_header import Buffer
+from charlm.store.tensors import IN_MEMORY, Array, load_buffer, parse_tensors, write_tensors
 
 __all__ = [
     "MetricsLog",

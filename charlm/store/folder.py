@@ -16,20 +16,16 @@ hold `store.lock.FolderLock`.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError
-from charlm.store.documents import dump_json, parse_object
 from charlm.store.files import (
     Contents,
-    Written,
     clear_strays,
     disk_errors,
     fsync_folder,
@@ -37,40 +33,14 @@ from charlm.store.files import (
     open_plain,
     open_regular,
     read_all,
-    read_bounded,
     write_new,
 )
+from charlm.store.manifest import CARD, MANIFEST, REMEDY, Manifest, dump_manifest, read_manifest
 
-FORMAT = 1
-CONFIG = "config.json"
-TENSORS = "model.safetensors"
-TRAINING = "training.json"
-CARD = "README.md"
-MANIFEST = "manifest.json"
 SAVING = ".saving"
 NEXT = ".next"
-REMEDY = "copy the model folder again, or train it again"
-_REQUIRED = (CONFIG, TENSORS, TRAINING)
-_RESERVED = frozenset({*_REQUIRED, CARD, MANIFEST, "metrics.jsonl"})
-_OWN_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,40}(\.[a-z0-9_]{1,20}){1,2}")
-_HEX = re.compile(r"[0-9a-f]{64}")
-_MAX_FILES = 32
 _TRIES = 100
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """What a version consists of: size and checksum of each file, and when it was made."""
-
-    created: str
-    files: Mapping[str, Written]
-    raw: bytes
-
-
-def is_own_name(name: str) -> bool:
-    """Return whether `name` may be a tokenizer's own file: one plain component, not reserved."""
-    return name not in _RESERVED and _OWN_NAME.fullmatch(name) is not None
 
 
 def commit(folder: Path, files: Mapping[str, Contents]) -> None:
@@ -103,12 +73,7 @@ def commit(folder: Path, files: Mapping[str, Contents]) -> None:
 def _stage(staging: Path, files: Mapping[str, Contents]) -> None:
     os.mkdir(staging)  # noqa: PTH102
     written = {name: write_new(staging / name, contents) for name, contents in files.items()}
-    manifest = {
-        "format": FORMAT,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "files": {name: found._asdict() for name, found in written.items()},
-    }
-    write_new(staging / MANIFEST, dump_json(manifest))
+    write_new(staging / MANIFEST, dump_manifest(written))
     fsync_folder(staging)
 
 
@@ -124,7 +89,7 @@ def recover(folder: Path) -> None:
     if not os.path.lexists(folder / NEXT):
         return
     try:
-        manifest = _parse_manifest(folder / NEXT / MANIFEST)
+        manifest = read_manifest(folder / NEXT / MANIFEST)
         faults = _faults(folder, manifest, NEXT)
     except CheckpointError as error:
         faults = [error]
@@ -150,10 +115,10 @@ def settle(folder: Path) -> None:
         OSError: if the disk refuses; the version is still whole for readers.
         CheckpointError: if there is no committed version.
     """
-    new = _parse_manifest(folder / NEXT / MANIFEST)
+    new = read_manifest(folder / NEXT / MANIFEST)
     old: set[str] = set()
     with contextlib.suppress(CheckpointError):
-        old = set(_parse_manifest(folder / MANIFEST).files)
+        old = set(read_manifest(folder / MANIFEST).files)
     for name in new.files:
         with contextlib.suppress(FileNotFoundError):  # moved before
             os.replace(folder / NEXT / name, folder / name)  # noqa: PTH105
@@ -265,10 +230,10 @@ def current_manifest(folder: Path) -> tuple[str, Manifest]:
     """Return the manifest that counts now, and the place (`.next` or empty) it was found in."""
     if os.path.lexists(folder / NEXT / MANIFEST):
         with contextlib.suppress(CheckpointError):  # moved up meanwhile, or damaged
-            return NEXT, _parse_manifest(folder / NEXT / MANIFEST)
+            return NEXT, read_manifest(folder / NEXT / MANIFEST)
     if not os.path.lexists(folder / MANIFEST):
         raise CheckpointError(_no_model(folder))
-    return "", _parse_manifest(folder / MANIFEST)
+    return "", read_manifest(folder / MANIFEST)
 
 
 def _require_folder(folder: Path) -> None:
@@ -292,40 +257,6 @@ def _no_model(folder: Path) -> str:
             "go on with --resume"
         )
     return f"{folder} holds no model: it has no {MANIFEST}; charlm train makes one"
-
-
-def _parse_manifest(path: Path) -> Manifest:
-    raw = read_bounded(path)
-    values = parse_object(raw, str(path))
-    check_format(values.get("format"), str(path))
-    files = values.get("files")
-    if not isinstance(files, dict) or not set(_REQUIRED) <= set(files):
-        raise CheckpointError(f"{path} must list {', '.join(_REQUIRED)}; {REMEDY}")
-    if len(files) > _MAX_FILES:
-        raise CheckpointError(f"{path} lists {len(files):,} files; at most {_MAX_FILES}")
-    parsed = {name: _parse_file(name, entry, path) for name, entry in files.items()}
-    return Manifest(created=str(values.get("created", ""))[:40], files=parsed, raw=raw)
-
-
-def _parse_file(name: str, entry: object, path: Path) -> Written:
-    if name not in (*_REQUIRED, CARD) and not is_own_name(name):
-        raise CheckpointError(f"{path} lists {name[:100]!r}, which is no name of a model's file")
-    if isinstance(entry, dict) and set(entry) == {"size", "sha256"}:
-        size, sha256 = entry["size"], entry["sha256"]
-        if type(size) is int and size >= 0 and isinstance(sha256, str) and _HEX.fullmatch(sha256):
-            return Written(size, sha256)
-    raise CheckpointError(f"{path}: {name} must have a size and a sha256; {REMEDY}")
-
-
-def check_format(found: object, where: str) -> None:
-    """Raise `CheckpointError` if a file is of a format that this version cannot read."""
-    if type(found) is not int or found < 1:
-        raise CheckpointError(f"{where} has no format number; expected 1 to {FORMAT}; {REMEDY}")
-    if found > FORMAT:
-        raise CheckpointError(
-            f"{where} was made by a newer charlm (format {found}; "
-            f"this one reads up to {FORMAT}): upgrade charlm"
-        )
 
 
 def _faults(folder: Path, manifest: Manifest, place: str) -> list[CheckpointError]:

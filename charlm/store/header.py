@@ -9,7 +9,7 @@ from typing import Any
 
 from charlm.base.errors import CheckpointError
 from charlm.store.documents import parse_object
-from charlm.store.folder import CONFIG, REMEDY, check_format
+from charlm.store.manifest import CONFIG, REMEDY, check_format
 
 _CONFIG_KEYS = ("format", "kind", "model", "tokenizer")
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,30}")

@@ -11,8 +11,9 @@ from pathlib import Path
 from charlm.base.errors import CheckpointError, ConfigError
 from charlm.base.registry import did_you_mean
 from charlm.store.files import READ_LIMIT
-from charlm.store.folder import CONFIG, MANIFEST, NEXT, open_version
+from charlm.store.folder import NEXT, open_version
 from charlm.store.header import parse_header
+from charlm.store.manifest import CONFIG, MANIFEST
 
 BUNDLED = Path(__file__).resolve().parent.parent / "bundled"
 DEFAULT_BUNDLED = "shakespeare"

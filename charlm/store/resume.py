@@ -25,7 +25,7 @@ from charlm.store.files import (
     open_regular,
     write_atomic,
 )
-from charlm.store.folder import FORMAT, check_format
+from charlm.store.manifest import FORMAT, check_format
 from charlm.store.tensors import Array, load_buffer, parse_tensors, write_tensors
 
 RESUME = "resume"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
 import os
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 from charlm.base.errors import CheckpointError
 from charlm.store.documents import parse_object
 from charlm.store.files import READ_LIMIT
-from charlm.store.folder import CONFIG, TENSORS, TRAINING, Version, open_version
+from charlm.store.folder import Version, open_version
 from charlm.store.header import parse_header
-from charlm.store.tensors import MAX_HEADER
-from charlm.store.tensors import parse_header as parse_tensor_header
+from charlm.store.manifest import CONFIG, TENSORS, TRAINING
+from charlm.store.tensor_header import MAX_HEADER
+from charlm.store.tensor_header import parse_header as parse_tensor_header
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +89,8 @@ def _form(config: dict[str, Any]) -> str:
 
 
 def _seconds(created: str) -> float | None:
+    import datetime  # only lists of models need it
+
     try:
         return datetime.datetime.fromisoformat(created).timestamp()
     except ValueError:

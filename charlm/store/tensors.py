@@ -13,54 +13,24 @@ import json
 import math
 import mmap as mmap_module
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from charlm.base.errors import CheckpointError
-from charlm.store.documents import parse_object
 from charlm.store.files import Writable, open_regular, read_all, write_atomic
+from charlm.store.tensor_header import DTYPES, Buffer, Entry, parse_header
 
 Array = npt.NDArray[Any]
-Buffer = bytes | mmap_module.mmap
-
-MAX_HEADER = 8 << 20
-MAX_TENSORS = 10_000
-MAX_DIMS = 8
 IN_MEMORY = 64 << 20
 """Files up to this size are read at once; larger ones are mapped."""
 
-# In the format's own order, which decides where a tensor lies: wider numbers first.
-_DTYPES = {
-    "U64": "<u8",
-    "I64": "<i8",
-    "F64": "<f8",
-    "F32": "<f4",
-    "U32": "<u4",
-    "I32": "<i4",
-    "BF16": "<u2",
-    "F16": "<f2",
-    "U16": "<u2",
-    "I16": "<i2",
-    "I8": "|i1",
-    "U8": "|u1",
-    "BOOL": "|b1",
-}
-_CODES = {np.dtype(text): code for code, text in _DTYPES.items() if code != "BF16"}
-_ORDER = {code: place for place, code in enumerate(_DTYPES)}
+_CODES = {np.dtype(text): code for code, text in DTYPES.items() if code != "BF16"}
+_ORDER = {code: place for place, code in enumerate(DTYPES)}
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
-
-
-class Entry(NamedTuple):
-    """Where one tensor lies: offsets count from the end of the header."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    stop: int
 
 
 def write_tensors(
@@ -112,7 +82,7 @@ def _write(
     text += b" " * (-len(text) % 8)  # the numbers start at a multiple of 8
     out.write(len(text).to_bytes(8, "little") + text)
     for name in names:
-        array = np.ascontiguousarray(tensors[name], dtype=_DTYPES[codes[name]])
+        array = np.ascontiguousarray(tensors[name], dtype=DTYPES[codes[name]])
         out.write(array.reshape(-1).view(np.uint8).data)
 
 
@@ -186,83 +156,6 @@ def parse_tensors(
     return tensors
 
 
-def parse_header(buffer: Buffer, size: int, where: str) -> tuple[dict[str, Entry], int]:
-    """Return the entries of a safetensors header and where the numbers start.
-
-    Args:
-        buffer: the file's first bytes, at least through the header.
-        size: bytes of the whole file.
-        where: the file's name for errors.
-
-    Raises:
-        CheckpointError: if the header lies, is too large, or leaves holes or overlaps.
-    """
-    if size < 8:
-        raise CheckpointError(f"{where} is no safetensors file: it has only {size} bytes")
-    length = int.from_bytes(buffer[:8], "little")
-    if length > min(MAX_HEADER, size - 8):
-        raise CheckpointError(f"{where} {_foreign(buffer[:8], length, size)}")
-    fields = parse_object(buffer[8 : 8 + length], f"{where} (header)")
-    _require_metadata(fields.pop("__metadata__", {}), where)
-    if len(fields) > MAX_TENSORS:
-        raise CheckpointError(f"{where} has {len(fields):,} tensors; at most {MAX_TENSORS:,}")
-    entries = {name: _entry(name, field, where) for name, field in fields.items()}
-    _require_contiguous(entries.values(), size - 8 - length, where)
-    return entries, 8 + length
-
-
-def _foreign(head: bytes, length: int, size: int) -> str:
-    if head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "is a pickle file, refused: charlm never unpickles"
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return "is a zip file (a pickle of torch?), refused: charlm never unpickles"
-    most = min(MAX_HEADER, size - 8)
-    return f"is cut or no safetensors file: its header claims {length:,} bytes, at most {most:,}"
-
-
-def _require_metadata(metadata: object, where: str) -> None:
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise CheckpointError(f"{where}: __metadata__ must map texts to texts")
-
-
-def _entry(name: str, field: object, where: str) -> Entry:
-    label = f"{where}: tensor {name[:100]!r}"
-    if not isinstance(field, dict) or set(field) != {"dtype", "shape", "data_offsets"}:
-        raise CheckpointError(f"{label} must have dtype, shape and data_offsets, nothing else")
-    dtype, shape, offsets = field["dtype"], field["shape"], field["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise CheckpointError(f"{label} has dtype {str(dtype)[:20]!r}; known: {', '.join(_DTYPES)}")
-    if not _are_sizes(shape) or len(shape) > MAX_DIMS or math.prod(filter(None, shape)) > 2**48:
-        raise CheckpointError(f"{label} has a malformed shape")
-    if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise CheckpointError(f"{label} has malformed data_offsets")
-    needed = math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
-    if needed != offsets[1] - offsets[0]:
-        raise CheckpointError(
-            f"{label} of shape {tuple(shape)} needs {needed:,} bytes; "
-            f"it has {offsets[1] - offsets[0]:,}"
-        )
-    return Entry(dtype, tuple(shape), offsets[0], offsets[1])
-
-
-def _are_sizes(values: object) -> bool:
-    return isinstance(values, list) and all(type(v) is int and v >= 0 for v in values)
-
-
-def _require_contiguous(entries: Iterable[Entry], size: int, where: str) -> None:
-    position = 0
-    for entry in sorted(entries, key=lambda entry: (entry.start, entry.stop)):
-        if entry.start != position:
-            fault = "overlap" if entry.start < position else "leave a hole"
-            raise CheckpointError(f"{where}: the tensors {fault} at byte {entry.start:,}")
-        position = entry.stop
-    if position != size:
-        fault = "is cut" if position > size else "has bytes that belong to no tensor"
-        raise CheckpointError(
-            f"{where} {fault}: its tensors need {position:,} bytes, it has {size:,}"
-        )
-
-
 def _require_expected(
     entries: Mapping[str, Entry], expected: Mapping[str, tuple[int, ...]], where: str
 ) -> None:
@@ -292,8 +185,8 @@ def _require_floats(entries: Mapping[str, Entry], where: str) -> None:
 def _view(buffer: Buffer, start: int, name: str, entry: Entry, where: str, widen: bool) -> Array:
     count = math.prod(entry.shape)
     if not count:
-        return np.zeros(entry.shape, _DTYPES[entry.dtype])
-    flat: Array = np.frombuffer(buffer, _DTYPES[entry.dtype], count, start + entry.start)
+        return np.zeros(entry.shape, DTYPES[entry.dtype])
+    flat: Array = np.frombuffer(buffer, DTYPES[entry.dtype], count, start + entry.start)
     if entry.dtype == "BOOL" and flat.view(np.uint8).max() > 1:
         raise CheckpointError(f"{where}: tensor {name[:100]!r} holds bytes that are no BOOL")
     if entry.dtype == "BF16" and widen:

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import load_model, read_summary
-from charlm.store.folder import REMEDY, check_folder
+from charlm.store.folder import check_folder
+from charlm.store.manifest import REMEDY
 
 FILES = ("config.json", "model.safetensors", "training.json", "vocab.json", "manifest.json")
 
@@ -337,3 +338,48 @@ def test_a_mutated_folder_loads_or_is_refused_and_nothing_else(model, data):
     finally:
         path.write_bytes(original)
         (model / "manifest.json").write_bytes(manifest)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"files": {}}, f" must list config.json, model.safetensors, training.json; {REMEDY}"),
+        ({"files": 3}, f" must list config.json, model.safetensors, training.json; {REMEDY}"),
+    ],
+)
+def test_a_manifest_that_lists_no_model_is_refused(model, change, message):
+    rewrite_manifest(model, lambda values: values.update(change))
+    assert refusal(model) == f"{model / 'manifest.json'}{message}"
+
+
+def test_a_manifest_of_many_files_or_odd_entries_is_refused(model):
+    rewrite_manifest(model, lambda values: values["files"].update({"vocab.json": {"size": -1}}))
+    assert refusal(model) == (
+        f"{model / 'manifest.json'}: vocab.json must have a size and a sha256; {REMEDY}"
+    )
+    rewrite_manifest(
+        model, lambda values: values["files"].update({f"{i}.txt": {} for i in range(40)})
+    )
+    assert refusal(model) == f"{model / 'manifest.json'} lists 45 files; at most 32"
+
+
+def test_a_disk_that_cannot_be_read_is_said(model, monkeypatch):
+    def fail(fd, size):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", fail)
+        assert refusal(model) == f"cannot read {model / 'manifest.json'}: Input/output error"
+    assert load_model(model).kind == "lm"
+
+
+def test_a_summary_of_a_manifest_without_a_date_has_none(model):
+    rewrite_manifest(model, lambda values: values.update(created="yesterday"))
+    found = read_summary(model)
+    assert (found.created, found.problem) == (None, None)
+
+
+def test_a_summary_of_another_form_leaves_the_form_open(tmp_path, save):
+    save(tmp_path / "m", 1, model_config={}, tokenizer_config={}, training={"valid": 3})
+    found = read_summary(tmp_path / "m")
+    assert (found.model, found.tokenizer, found.valid) == ("", None, {})

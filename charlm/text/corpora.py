@@ -6,14 +6,17 @@ import contextlib
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from charlm.base.errors import CorpusError
 from charlm.base.registry import did_you_mean
 from charlm.text import builtin
+from charlm.text.corpus import Corpus as Corpus
+from charlm.text.corpus import Reader, join
+from charlm.text.corpus import repiece as repiece
+from charlm.text.decoding import ENCODING_ERRORS
 from charlm.text.sources import (
-    ENCODING_ERRORS,
     Source,
     file_source,
     folder_sources,
@@ -23,79 +26,8 @@ from charlm.text.sources import (
 from charlm.text.split import split_tail as split_tail
 
 DEFAULT_CORPUS = "python"
-PIECE_CHARS = 1 << 20
-MAX_PIECE_CHARS = 4 << 20
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _SUFFIXES = ("", ".txt", ".txt.gz", ".txt.xz", ".gz", ".xz")
-
-Reader = Callable[[], Iterable[str]]
-
-
-class Corpus:
-    """A text that can be read again and again, whole or in pieces.
-
-    Attributes:
-        name: a short name, for a model that is given none.
-        description: what it is and where it comes from, in a line.
-        warnings: what a user should know of its reading; complete once it was read.
-    """
-
-    def __init__(self, name: str, description: str, read: Reader, warnings: list[str]) -> None:
-        self.name = name
-        self.description = description
-        self.warnings = warnings
-        self._read = read
-
-    def pieces(self) -> Iterator[str]:
-        """Yield the text in pieces of about a mebibyte that end at line ends.
-
-        Only a line longer than 4 MiB is cut inside, before a blank if one is near.
-        """
-        return repiece(self._read())
-
-    def read(self) -> str:
-        """Return the whole text."""
-        return "".join(self._read())
-
-    def sha256(self) -> str:
-        """Return the SHA-256 of the normalised text's UTF-8, in hexadecimal digits."""
-        import hashlib
-
-        digest = hashlib.sha256()
-        for text in self._read():
-            digest.update(text.encode())
-        return digest.hexdigest()
-
-
-def repiece(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the same text in pieces of at least `PIECE_CHARS` that end at line ends.
-
-    The last piece may be shorter and end anywhere; a longer line than `MAX_PIECE_CHARS` is cut.
-    """
-    held: list[str] = []
-    size = 0
-    for text in texts:
-        held.append(text)
-        size += len(text)
-        if size < PIECE_CHARS:
-            continue
-        whole = "".join(held)
-        end = whole.rfind("\n") + 1
-        while not end and len(whole) > MAX_PIECE_CHARS:
-            cut = _blank_before(whole, MAX_PIECE_CHARS)
-            yield whole[:cut]
-            whole = whole[cut:]
-        if end:
-            yield whole[:end]
-            whole = whole[end:]
-        held, size = [whole], len(whole)
-    if rest := "".join(held):
-        yield rest
-
-
-def _blank_before(text: str, end: int) -> int:
-    cut = text.rfind(" ", end - 4_096, end)
-    return cut if cut > 0 else end
 
 
 def open_corpus(specs: Sequence[str], *, encoding_errors: str = "strict") -> Corpus:
@@ -120,21 +52,7 @@ def open_corpus(specs: Sequence[str], *, encoding_errors: str = "strict") -> Cor
         return parts[0]
     name = f"{parts[0].name}-and-{len(parts) - 1}-more"
     description = "; ".join(part.description for part in parts)
-    return Corpus(name, description, lambda: _join(part._read for part in parts), warnings)
-
-
-def _join(readers: Iterable[Reader]) -> Iterator[str]:
-    last = "\n"
-    for read in readers:
-        between = last != "\n"
-        for text in read():
-            if not text:
-                continue
-            if between:
-                yield "\n"
-                between = False
-            yield text
-            last = text[-1]
+    return Corpus(name, description, lambda: join(part.read_parts for part in parts), warnings)
 
 
 def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
@@ -194,7 +112,7 @@ def _corpus_of(
         return lambda: read_source(source, encoding_errors=encoding_errors, warn=warn)
 
     readers = [reader(source) for source in sources]
-    return Corpus(name, description, lambda: _join(readers), warnings)
+    return Corpus(name, description, lambda: join(readers), warnings)
 
 
 def _glob(spec: str) -> list[Path]:

@@ -1,15 +1,7 @@
-"""Text from files, folders, globs, compressed files and standard input, as a stream of characters.
-
-What is read: UTF-8. A leading byte order mark is dropped; UTF-16 and UTF-32 are recognised by
-theirs and refused by name. CR LF and lone CR become LF, all else stays. A file with NUL bytes, a
-known binary header, or more than 30 % control bytes at its beginning is refused as binary, whatever
-`encoding_errors` says. Invalid bytes: `strict` raises with file, line and byte offset, `replace`
-puts U+FFFD, `skip` leaves them out; both report how many.
-"""
+"""Where bytes of text come from: files, folders, compressed files, pipes, standard input."""
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import stat
@@ -20,45 +12,11 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from charlm.base.errors import CorpusError
-from charlm.text.normalize import normalize_newlines
+from charlm.text.decoding import CHUNK_BYTES, SNIFF_BYTES, Bytes, Warn, binary_problem, read_text
+from charlm.text.expanding import SUFFIXES, expanding
 
-CHUNK_BYTES = 1 << 20
-SNIFF_BYTES = 1 << 16
-MAX_EXPANDED_BYTES = 20 << 30
-MAX_RATIO = 1_000
-RATIO_FREE_BYTES = 64 << 20
+MAX_SPOOLED_BYTES = 20 << 30
 _SPOOL_MEMORY = 64 << 20
-ENCODING_ERRORS = ("strict", "replace", "skip")
-
-Warn = Callable[[str], None]
-
-_MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"\xfd7zXZ\x00": "xz",
-    b"PK\x03\x04": "zip",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"7z\xbc\xaf\x27\x1c": "7-zip",
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"%PDF-": "PDF",
-    b"\x7fELF": "ELF",
-}
-_BOMS = {  # UTF-32 first: its mark begins with that of UTF-16
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
-_CONTROLS = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}) + b"\x7f"
-
-
-class Bytes(Protocol):
-    """An open stream of bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end."""
 
 
 class Source(Protocol):
@@ -86,7 +44,7 @@ class FileSource:
         try:
             with self.path.open("rb") as file:
                 suffix = self.path.suffix.lower()
-                yield _expanding(file, suffix, self.label) if suffix in _EXPANDERS else file
+                yield expanding(file, suffix, self.label) if suffix in SUFFIXES else file
         except OSError as error:
             raise CorpusError(f"cannot read {self.label}: {error.strerror or error}") from error
 
@@ -118,8 +76,8 @@ class SpooledSource:
             with self._stream() as stream:
                 for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""):
                     spool.write(chunk)
-                    if spool.tell() > MAX_EXPANDED_BYTES:
-                        raise CorpusError(f"{self.label}: more than {MAX_EXPANDED_BYTES:,} bytes")
+                    if spool.tell() > MAX_SPOOLED_BYTES:
+                        raise CorpusError(f"{self.label}: more than {MAX_SPOOLED_BYTES:,} bytes")
         except OSError as error:
             spool.close()
             raise CorpusError(f"cannot read {self.label}: {error.strerror or error}") from error
@@ -190,37 +148,10 @@ def read_source(source: Source, *, encoding_errors: str, warn: Warn) -> Iterator
     """Yield the normalised text of one source, about a mebibyte at a time.
 
     Raises:
-        CorpusError: if it cannot be read, is binary, in another encoding, or (strict) has
-            invalid bytes; the message names the place.
+        CorpusError: if it cannot be read, or is no text by the rule of `decoding`.
     """
     with source.open() as file:
-        head = file.read(SNIFF_BYTES)
-        if problem := binary_problem(head):
-            raise CorpusError(f"{source.label}: {problem}")
-        yield from _decoded(file, head, source.label, encoding_errors, warn)
-
-
-def binary_problem(head: bytes) -> str:
-    """Return why a text cannot begin like this, or an empty string.
-
-    Example:
-        >>> binary_problem(b"plain text"), binary_problem(b"\\x7fELF...")
-        ('', 'binary (ELF); expected UTF-8 text')
-    """
-    for mark, encoding in _BOMS.items():
-        if head.startswith(mark):
-            return f"{encoding} text; expected UTF-8 (iconv -f {encoding} -t UTF-8 converts it)"
-    for magic, kind in _MAGIC.items():
-        if head.startswith(magic):
-            suffix = {"gzip": ".gz", "xz": ".xz"}.get(kind)
-            remedy = f"; give it the suffix {suffix}" if suffix else "; expected UTF-8 text"
-            return f"binary ({kind}){remedy}"
-    if b"\0" in head:
-        return f"binary (NUL byte at offset {head.index(0)}); expected UTF-8 text"
-    controls = len(head) - len(head.translate(None, _CONTROLS))
-    if controls > 0.3 * len(head):
-        return "binary (mostly control bytes); expected UTF-8 text"
-    return ""
+        yield from read_text(file, source.label, encoding_errors=encoding_errors, warn=warn)
 
 
 def _is_text(source: Source) -> bool:
@@ -236,126 +167,3 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder):
         found.extend(Path(parent, name) for name in names)
     return iter(sorted(found))
-
-
-def _decoded(
-    file: Bytes, head: bytes, label: str, encoding_errors: str, warn: Warn
-) -> Iterator[str]:
-    decode = _Decoder(label, encoding_errors)
-    data = head.removeprefix(codecs.BOM_UTF8)
-    decode.offset = len(head) - len(data)
-    while data:
-        if text := decode(data):
-            yield text
-        data = file.read(CHUNK_BYTES)
-    if text := decode(b"", final=True):
-        yield text
-    if decode.invalid:
-        what = "replaced by U+FFFD" if encoding_errors == "replace" else "left out"
-        warn(f"{label}: {decode.invalid:,} invalid byte sequences {what}")
-
-
-class _Decoder:
-    """UTF-8 in chunks to normalised text, keeping count of lines, bytes and errors."""
-
-    def __init__(self, label: str, encoding_errors: str) -> None:
-        self.label = label
-        self.errors = {"skip": "ignore"}.get(encoding_errors, encoding_errors)
-        self.offset = 0  # bytes before `_rest`
-        self.line = 1
-        self.invalid = 0
-        self._rest = b""  # an unfinished character
-        self._held = ""  # a CR that may belong to a LF
-
-    def __call__(self, data: bytes, final: bool = False) -> str:
-        if b"\0" in data:
-            where = self.offset + len(self._rest) + data.index(0)
-            raise CorpusError(
-                f"{self.label}: binary (NUL byte at offset {where}); expected UTF-8 text"
-            )
-        data = self._rest + data
-        text, consumed = self._decode(data, final)
-        self.offset += consumed
-        self._rest = data[consumed:]
-        return self._finish_lines(text, final)
-
-    def _decode(self, data: bytes, final: bool) -> tuple[str, int]:
-        try:
-            return codecs.utf_8_decode(data, "strict", final)
-        except UnicodeDecodeError as error:
-            if self.errors == "strict":
-                raise CorpusError(self._complaint(error)) from error
-        replaced, consumed = codecs.utf_8_decode(data, "replace", final)
-        ignored = codecs.utf_8_decode(data, "ignore", final)[0]
-        # the text's own U+FFFD stand in both
-        self.invalid += replaced.count("\ufffd") - ignored.count("\ufffd")
-        return (replaced if self.errors == "replace" else ignored), consumed
-
-    def _complaint(self, error: UnicodeDecodeError) -> str:
-        before = self._held + error.object[: error.start].decode()
-        line = self.line + normalize_newlines(before).count("\n")
-        return (
-            f"{self.label}, line {line}: invalid UTF-8 at byte {self.offset + error.start} "
-            f"(0x{error.object[error.start]:02x}); convert the file to UTF-8, or take "
-            "--encoding-errors replace or skip"
-        )
-
-    def _finish_lines(self, text: str, final: bool) -> str:
-        text = self._held + text
-        self._held = ""
-        if not final and text.endswith("\r"):
-            text, self._held = text[:-1], "\r"
-        text = normalize_newlines(text)
-        self.line += text.count("\n")
-        return text
-
-
-class _Expanded:
-    """A decompressing stream that refuses to grow without bound; errors become `CorpusError`."""
-
-    def __init__(self, stream: Bytes, compressed: int, label: str) -> None:
-        self._stream = stream
-        self._compressed = compressed
-        self._label = label
-        self._total = 0
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` decompressed bytes."""
-        data = self._read(size)
-        self._total += len(data)
-        limit = min(MAX_EXPANDED_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * self._compressed))
-        if self._total > limit:
-            raise CorpusError(
-                f"{self._label}: expands to more than {limit:,} bytes; "
-                "unpack it yourself if it is what you expect"
-            )
-        return data
-
-    def _read(self, size: int) -> bytes:
-        import lzma
-        import zlib
-
-        try:
-            return self._stream.read(size)
-        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-            raise CorpusError(f"{self._label}: damaged compressed file ({error})") from error
-
-
-def _gzip(file: IO[bytes]) -> Bytes:
-    import gzip
-
-    return gzip.open(file, "rb")
-
-
-def _xz(file: IO[bytes]) -> Bytes:
-    import lzma
-
-    return lzma.open(file, "rb")
-
-
-_EXPANDERS = {".gz": _gzip, ".xz": _xz}
-
-
-def _expanding(file: IO[bytes], suffix: str, label: str) -> Bytes:
-    compressed = os.fstat(file.fileno()).st_size
-    return _Expanded(_EXPANDERS[suffix](file), compressed, label)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.base.errors import CorpusError
-from charlm.text import sources
+from charlm.text import decoding, expanding, sources
 from charlm.text.corpora import open_corpus
 from charlm.text.sources import FileSource, read_source
 
@@ -54,8 +54,8 @@ def test_chunk_borders_leave_no_trace(tmp_path_factory, text, chunk_bytes):
     path = tmp_path_factory.getbasetemp() / "chunks.txt"
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "CHUNK_BYTES", chunk_bytes)
-        patch.setattr(sources, "SNIFF_BYTES", chunk_bytes + 3)
+        patch.setattr(decoding, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(decoding, "SNIFF_BYTES", chunk_bytes + 3)
         got = "".join(read_source(FileSource(path), encoding_errors="strict", warn=print))
     assert got == text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -71,7 +71,7 @@ def test_invalid_bytes_are_replaced_or_skipped_whatever_the_chunks(
     )
     whole = path.read_bytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(decoding, "CHUNK_BYTES", chunk_bytes)
         for errors, python_errors in (("replace", "replace"), ("skip", "ignore")):
             warnings = []
             got = "".join(
@@ -150,8 +150,8 @@ def test_compressed_files_are_read_and_bounded(write, suffix, pack, monkeypatch)
     text = b"zip and unzip\n" * 1000
     path = write(pack(text) + pack(b"second part\n"), f"a.txt{suffix}")
     assert read(path) == text.decode() + "second part\n"
-    monkeypatch.setattr(sources, "RATIO_FREE_BYTES", 1000)
-    monkeypatch.setattr(sources, "MAX_RATIO", 3)
+    monkeypatch.setattr(expanding, "RATIO_FREE_BYTES", 1000)
+    monkeypatch.setattr(expanding, "MAX_RATIO", 3)
     limit = max(1000, 3 * path.stat().st_size)
     with pytest.raises(CorpusError) as caught:
         read(path)
@@ -219,7 +219,7 @@ def test_closed_standard_input_is_an_error(monkeypatch):
 
 def test_too_much_standard_input_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x" * 100)))
-    monkeypatch.setattr(sources, "MAX_EXPANDED_BYTES", 10)
+    monkeypatch.setattr(sources, "MAX_SPOOLED_BYTES", 10)
     with pytest.raises(CorpusError, match=r"^standard input: more than 10 bytes$"):
         open_corpus(["-"]).read()
 

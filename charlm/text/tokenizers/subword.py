@@ -7,13 +7,10 @@ bytes. A foreign model may normalise text; then only what it keeps comes back.
 
 from __future__ import annotations
 
-import io
-import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -30,23 +27,15 @@ from charlm.text.tokenizers.common import (
 )
 from charlm.text.tokenizers.config import TokenizerConfig
 from charlm.text.tokenizers.protocol import Ids, StreamDecoder
+from charlm.text.tokenizers.sentencepieces import load_model, read_model_file, train_model
 
 MODEL_FILE = "tokenizer.model"
-MAX_MODEL_BYTES = 64 << 20
-SMALL_TEXT_BYTES = 2_000_000
-SMALL_VOCAB_SIZE, LARGE_VOCAB_SIZE = 2_000, 8_000
-MAX_TRAINING_CHARS = 16 << 20
-_MAX_SENTENCE_CHARS = 1_000
-
 _BLANK = "\u2581"
 _BY_BYTES = re.compile("([\0\u2581])")
 _CHUNKS = re.compile(r"\n| *[^ \n]+| +")  # no piece holds a blank behind another character …
 _LINES = re.compile(r"\n|[^\n]+")  # … but in some foreign models
 _INNER_BLANK = re.compile(f"[^{_BLANK}]{_BLANK}")
-_TOO_FEW = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
-
-logger = logging.getLogger(__name__)
 
 
 class SentencepieceTokenizer:
@@ -57,7 +46,7 @@ class SentencepieceTokenizer:
 
     def __init__(self, model: bytes) -> None:
         self._model = model
-        self._processor = _load(model)
+        self._processor = load_model(model)
         self._bytes = [self._piece_bytes(i) for i in range(self.vocab_size)]
         self._cache = ChunkCache(self._encode_chunk)
 
@@ -196,7 +185,7 @@ class BpeTokenizer(SentencepieceTokenizer):
     def train(cls, pieces: Iterable[str], config: TokenizerConfig) -> Self:
         """Return a tokenizer of pieces merged by frequency."""
         refuse_lowercase(config, cls.name)
-        return cls(_train(cls.name, pieces, config.vocab_size))
+        return cls(train_model(cls.name, pieces, config.vocab_size))
 
 
 class UnigramTokenizer(SentencepieceTokenizer):
@@ -208,7 +197,7 @@ class UnigramTokenizer(SentencepieceTokenizer):
     def train(cls, pieces: Iterable[str], config: TokenizerConfig) -> Self:
         """Return a tokenizer of pieces chosen by likelihood."""
         refuse_lowercase(config, cls.name)
-        return cls(_train(cls.name, pieces, config.vocab_size))
+        return cls(train_model(cls.name, pieces, config.vocab_size))
 
 
 class _BlankStripper:
@@ -231,128 +220,3 @@ class _BlankStripper:
             return text
         self._begun = True
         return text.removeprefix(" ")
-
-
-def read_model_file(path: str) -> bytes:
-    """Return the bytes of a sentencepiece file named by the user.
-
-    Raises:
-        TokenizerError: if it cannot be read or is too large for one.
-    """
-    try:
-        if Path(path).stat().st_size > MAX_MODEL_BYTES:
-            raise TokenizerError(f"{path}: more than {MAX_MODEL_BYTES >> 20} MiB, no such model")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise TokenizerError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _load(model: bytes) -> Any:
-    import sentencepiece
-
-    if not 0 < len(model) <= MAX_MODEL_BYTES:
-        raise TokenizerError(f"{MODEL_FILE}: {len(model):,} bytes are no sentencepiece model")
-    try:
-        processor = sentencepiece.SentencePieceProcessor()
-        processor.LoadFromSerializedProto(model)
-        if processor.get_piece_size() < 1:
-            raise ValueError("no pieces")
-        processor.encode("a")
-    except (RuntimeError, ValueError, OSError, TypeError, UnicodeError) as error:
-        raise TokenizerError(f"{MODEL_FILE}: no sentencepiece model ({error})") from error
-    return processor
-
-
-def _train(kind: str, pieces: Iterable[str], vocab_size: int | None) -> bytes:
-    kept, total = _sample(pieces)
-    if vocab_size is not None:
-        return _train_model(kind, kept, vocab_size)
-    wanted = SMALL_VOCAB_SIZE if total < SMALL_TEXT_BYTES else LARGE_VOCAB_SIZE
-    try:
-        return _train_model(kind, kept, wanted)
-    except TooFewPiecesError as error:  # a script of many characters
-        return _train_model(kind, kept, max(LARGE_VOCAB_SIZE, 2 * error.needed))
-
-
-class TooFewPiecesError(TokenizerError):
-    """The characters and bytes alone are more than the vocabulary may hold."""
-
-    def __init__(self, wanted: int, needed: int) -> None:
-        super().__init__(
-            f"--vocab-size {wanted} is too small for this text: it needs at least {needed}"
-        )
-        self.needed = needed
-
-
-def _train_model(kind: str, pieces: list[str], vocab_size: int) -> bytes:
-    import sentencepiece
-
-    model = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_sentences(pieces),
-            model_writer=model,
-            model_type=kind,
-            vocab_size=vocab_size,
-            hard_vocab_limit=False,
-            character_coverage=0.9995,
-            byte_fallback=True,
-            normalization_rule_name="identity",
-            remove_extra_whitespaces=False,
-            add_dummy_prefix=False,
-            allow_whitespace_only_pieces=True,
-            user_defined_symbols=["\n"],
-            bos_id=-1,
-            eos_id=-1,
-            pad_id=-1,
-            num_threads=2,
-            minloglevel=2,
-        )
-    except (RuntimeError, ValueError, OSError) as error:
-        raise _training_error(kind, vocab_size, pieces, str(error)) from error
-    found = int(_load(model.getvalue()).get_piece_size())
-    if found < vocab_size:
-        logger.warning("the text gives %d pieces, not the %d wanted", found, vocab_size)
-    return model.getvalue()
-
-
-def _training_error(kind: str, wanted: int, pieces: list[str], message: str) -> TokenizerError:
-    if not any(piece.strip("\n") for piece in pieces):
-        return TokenizerError(f"no text to train a {kind} tokenizer on")
-    if match := _TOO_FEW.search(message):
-        return TooFewPiecesError(wanted, int(match[1]))
-    return TokenizerError(
-        f"cannot train a {kind} tokenizer of {wanted:,} pieces on this text: {message}"
-    )
-
-
-def _training_problem(kind: str, wanted: int, total: int, message: str) -> str:
-    if total == 0:
-        return f"no text to train a {kind} tokenizer on"
-    if match := re.search(r"required_chars\.? *(\d+) vs (\d+)", message):
-        return f"--vocab-size {wanted} is too small for this text: it needs at least {match[2]}"
-    return f"cannot train a {kind} tokenizer of {wanted:,} pieces on this text: {message}"
-
-
-def _sample(pieces: Iterable[str]) -> tuple[list[str], int]:
-    """Return evenly spread pieces of a text, up to a bound, and the bytes of all."""
-    kept: list[str] = []
-    stride, size, total = 1, 0, 0
-    for index, piece in enumerate(pieces):
-        total += len(piece.encode(errors="replace"))
-        if index % stride:
-            continue
-        kept.append(piece)
-        size += len(piece)
-        if size > MAX_TRAINING_CHARS and len(kept) > 1:
-            kept, stride = kept[::2], stride * 2
-            size = sum(map(len, kept))
-    return kept, total
-
-
-def _sentences(pieces: Iterable[str]) -> Iterator[str]:
-    """Yield lines without their ends, long ones in parts: sentencepiece skips long sentences."""
-    for piece in pieces:
-        for line in replace_surrogates(piece).replace("\0", " ").split("\n"):
-            for start in range(0, len(line), _MAX_SENTENCE_CHARS):
-                yield line[start : start + _MAX_SENTENCE_CHARS]

@@ -1,25 +1,9 @@
-"""Words, symbols and line ends, so written that the text comes back exactly.
-
-A text is cut at white space into chunks, a chunk into words and symbols (`scripts.word_pattern`).
-One blank between two chunks is implied. Words carry no mark; where no blank stands beside a symbol,
-the symbol says so, by a mark in front of it in the vocabulary:
-
-    `,`   a blank (or the chunk's end) on both sides
-    `￩,`  joined to what stands before       Hello, world  ->  Hello ￩, world
-    `￫(`  joined to the word behind          f (x)         ->  f ￫( x ￩)
-    `￭-`  joined to both                     well-known    ->  well ￭- known
-
-Chinese and Japanese put no blanks between words: beside their letters and punctuation none is
-implied, so nothing is marked there. All other white space (line ends, tabs, runs of blanks, a blank
-beside a Chinese character) is written as tokens of its own, beside which no blank is implied.
-"""
+"""Words, symbols and line ends as tokens; the text comes back exactly (see `word_chunks`)."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -38,16 +22,8 @@ from charlm.text.tokenizers.common import (
 from charlm.text.tokenizers.config import TokenizerConfig
 from charlm.text.tokenizers.han import Cut, cut_by, has_jieba
 from charlm.text.tokenizers.protocol import Ids, StreamDecoder
-from charlm.text.tokenizers.scripts import (
-    ASCII_WORD,
-    TIGHT_LETTERS,
-    TIGHT_SYMBOLS,
-    is_tight,
-    letter_pattern,
-    tight_letters_pattern,
-    tight_pattern,
-    word_pattern,
-)
+from charlm.text.tokenizers.scripts import is_tight, tight_letters_pattern
+from charlm.text.tokenizers.word_chunks import SIDES, find_chunks, tokens_of
 from charlm.text.vocab import Vocab
 
 DEFAULT_VOCAB_SIZE = 30_000
@@ -55,14 +31,6 @@ JOIN = "<join>"  # no text, and no blank on either side: for a symbol in a form 
 _WHITE = ("\n", "\t", " ", " " * 2, " " * 4, " " * 8, " " * 16)
 SPECIALS = (UNK, JOIN, *_WHITE)
 _UNK_ID, _JOIN_ID, _NEWLINE_ID = 0, 1, 2
-
-_LEFT, _RIGHT, _BOTH = "￩", "￫", "￭"  # joined to what stands before, behind, on both sides
-_MARK = {(False, False): "", (True, False): _LEFT, (False, True): _RIGHT, (True, True): _BOTH}
-_SIDES = {mark: sides for sides, mark in _MARK.items()}
-
-_CHUNK = r"[^ \t\n]+|[ \t\n]{2,}|[\t\n]|\A | \Z"
-_CHUNKS = re.compile(_CHUNK)
-_WHITE_PART = re.compile(r"\n|\t| {16}| {8}| {4}| {2}| ")
 
 
 class WordTokenizer:
@@ -99,7 +67,7 @@ class WordTokenizer:
         """Return the tokenizer of the words of a text: the 30,000 most frequent by default."""
         chunks: Counter[str] = Counter()
         for piece in pieces:
-            chunks.update(_find_chunks(piece.lower() if config.lowercase else piece))
+            chunks.update(find_chunks(piece.lower() if config.lowercase else piece))
         han = _han_method(chunks)
         vocab = Vocab.build(
             _count_tokens(chunks, cut_by(han)),
@@ -113,19 +81,19 @@ class WordTokenizer:
         """Return the ids of words, symbols and explicit white space."""
         if self.lowercase:
             text = text.lower()
-        return encode_chunks(text, _find_chunks, self._cache)
+        return encode_chunks(text, find_chunks, self._cache)
 
     def _encode_chunk(self, chunk: str) -> tuple[int, ...]:
         ids: list[int] = []
-        for token in _tokens_of(chunk, self._cut):
+        for token in tokens_of(chunk, self._cut):
             known = self.vocab.ids.get(token)
             ids += self._encode_unseen(token) if known is None else (known,)
         return tuple(ids)
 
     def _encode_unseen(self, token: str) -> list[int]:
         ids = self.vocab.ids
-        if len(token) == 2 and token[0] in _SIDES:  # a symbol, or its form, never seen
-            left, right = _SIDES[token[0]]
+        if len(token) == 2 and token[0] in SIDES:  # a symbol, or its form, never seen
+            left, right = SIDES[token[0]]
             plain = ids.get(token[1])
             return [_UNK_ID] if plain is None else [_JOIN_ID] * left + [plain] + [_JOIN_ID] * right
         if len(token) > 1 and is_tight(token[0]):
@@ -223,78 +191,20 @@ def _form_of(token: str, index: int) -> tuple[str, bool, bool]:
         return UNK, True, True
     if index < len(SPECIALS):
         return "" if index == _JOIN_ID else token, False, False
-    if len(token) == 2 and token[0] in _SIDES:
-        left, right = _SIDES[token[0]]
+    if len(token) == 2 and token[0] in SIDES:
+        left, right = SIDES[token[0]]
         return token[1], not left, not right
     return token, not is_tight(token[0]), not is_tight(token[-1])
-
-
-@cache
-def _tight_chunks() -> re.Pattern[str]:
-    tight = f"[{TIGHT_LETTERS}{TIGHT_SYMBOLS}]"
-    return re.compile(rf"{_CHUNK}|(?<={tight}) | (?={tight})")
-
-
-def _find_chunks(text: str) -> list[str]:
-    """Return chunks and explicit white space; a blank that is implied is left out."""
-    if text.isascii() or not tight_pattern().search(text):
-        return _CHUNKS.findall(text)
-    return _tight_chunks().findall(text)
-
-
-def _tokens_of(chunk: str, cut: Cut) -> list[str]:
-    """Return the tokens of one chunk as the vocabulary writes them."""
-    if chunk[0] in " \t\n":
-        return _WHITE_PART.findall(chunk)
-    if chunk.isascii():
-        parts, tight = ASCII_WORD.findall(chunk), False
-    else:
-        parts, tight = word_pattern().findall(chunk), tight_pattern().search(chunk) is not None
-    if len(parts) == 1 and not tight:
-        return parts
-    return _mark_symbols(parts, cut) if tight else _mark_spaced_symbols(parts)
-
-
-def _mark_spaced_symbols(parts: list[str]) -> list[str]:
-    last = len(parts) - 1
-    return [
-        part
-        if _is_word(part)
-        else _MARK[index > 0, index < last and _is_word(parts[index + 1])] + part
-        for index, part in enumerate(parts)
-    ]
-
-
-def _mark_symbols(parts: list[str], cut: Cut) -> list[str]:
-    tokens: list[str] = []
-    tight = [is_tight(part[0]) for part in parts]
-    last = len(parts) - 1
-    for index, part in enumerate(parts):
-        if tight[index]:
-            tokens += cut(part) if len(part) > 1 else (part,)
-        elif _is_word(part):
-            tokens.append(part)
-        else:
-            left = index > 0 and not tight[index - 1]
-            right = index < last and not tight[index + 1] and _is_word(parts[index + 1])
-            tokens.append(_MARK[left, right] + part)
-    return tokens
-
-
-def _is_word(part: str) -> bool:
-    if part.isascii():
-        return part[0].isalnum()
-    return letter_pattern().match(part) is not None
 
 
 def _count_tokens(chunks: Mapping[str, int], cut: Cut) -> Counter[str]:
     counts: Counter[str] = Counter()
     for chunk, times in chunks.items():
-        for token in _tokens_of(chunk, cut):
+        for token in tokens_of(chunk, cut):
             counts[token] += times
     # the plain form of a symbol must be known, for it stands in for all others
     for token, times in list(counts.items()):
-        if len(token) == 2 and token[0] in _SIDES:
+        if len(token) == 2 and token[0] in SIDES:
             counts[token[1]] = max(counts[token[1]], times)
     return counts
 

@@ -212,3 +212,24 @@ def test_blocks_of_a_long_text_join_seamlessly(monkeypatch):
     assert np.array_equal(word.encode(text), whole[0])
     assert np.array_equal(chars.encode(text), whole[1])
     assert chars.decode(whole[1]) == text
+
+
+def test_a_text_too_long_to_train_on_is_thinned_evenly(monkeypatch):
+    from charlm.text.tokenizers import sentencepieces
+
+    monkeypatch.setattr(sentencepieces, "MAX_TRAINING_CHARS", 20)
+    pieces = [f"line {i}\n" for i in range(10)]
+    kept, total = sentencepieces._sample(pieces)
+    assert kept == ["line 0\n", "line 8\n"]
+    assert total == 70
+
+
+def test_a_long_line_is_trained_on_in_parts():
+    from charlm.text.tokenizers import sentencepieces
+
+    assert [len(part) for part in sentencepieces._sentences(["x" * 2500 + "\ny"])] == [
+        1000,
+        1000,
+        500,
+        1,
+    ]

@@ -37,7 +37,7 @@ from charlm.training.batches import Streams
 from charlm.training.clock import Clock
 from charlm.training.config import TrainConfig
 from charlm.training.evaluate import Validation
-from charlm.training.loop import Trainer, Update, train_steps
+from charlm.training.loop import Trainer, TrainingDivergedError, Update, train_steps
 from charlm.training.optim import AveragedWeights, build_adamw
 from charlm.training.presets import OPERATIONS, Budget, Plan, budget_of, plan_run
 from charlm.training.resume import Arrays, pack, unpack
@@ -45,7 +45,8 @@ from charlm.training.resume import Arrays, pack, unpack
 # Shares of a run at which the validation text is looked at, and the most tokens of it.
 LOOKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 LOOK_TOKENS = 32_768
-LOG_SECONDS = 0.25
+# A record every so many tokens or steps: counted, so that two runs log the same steps.
+LOG_TOKENS, MOST_STEPS = 16_384, 10
 _LN2 = math.log(2.0)
 
 
@@ -185,8 +186,7 @@ class Run:
     def prepare(self) -> None:
         """Begin anew: a first version of the model is on disk before the first step."""
         self.clock = Clock(0.0)
-        speed = self.arithmetic.tokens_per_second or 0.0
-        self.log_every = max(1, int(LOG_SECONDS * speed / self.trainer.tokens_per_step))
+        self.log_every = min(MOST_STEPS, max(1, LOG_TOKENS // self.trainer.tokens_per_step))
         self._save_model(self._arrays(), step=0, valid=None)
         self.metrics = MetricsLog(self.folder)
         self._save_resume()
@@ -211,19 +211,22 @@ class Run:
         saves = parse_duration(self.config.save_every)
         next_save = self.clock.elapsed() + saves
         with Interrupts() as interrupts:
-            for update in train_steps(self.trainer, self._progress):
-                yield from self._after(update)
-                if self.clock.elapsed() >= next_save:
-                    self._save_resume()
-                    next_save = self.clock.elapsed() + saves
-                    yield Saved(step=self.trainer.step, folder=str(self.folder))
-                if interrupts.signal:
-                    break
-            stopped = interrupts.signal
-            if stopped:
-                yield from self._stop(stopped)
-                return
-            yield from self._finish()
+            try:
+                for update in train_steps(self.trainer, self._progress):
+                    yield from self._after(update)
+                    if self.clock.elapsed() >= next_save:
+                        self._save_resume()
+                        next_save = self.clock.elapsed() + saves
+                        yield Saved(step=self.trainer.step, folder=str(self.folder))
+                    if interrupts.signal:
+                        break
+            except TrainingDivergedError:
+                self._save_best(valid=None)
+                raise
+            if interrupts.signal:
+                yield from self._stop(interrupts.signal)
+            else:
+                yield from self._finish()
 
     def _progress(self) -> float:
         shares = [0.0]

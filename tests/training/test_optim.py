@@ -1,0 +1,80 @@
+"""Clipping, averaging and the schedule, by values computed by hand."""
+
+import math
+
+import pytest
+import torch
+
+from charlm.training.clock import Clock
+from charlm.training.optim import AveragedWeights, build_adamw, clip_gradients, schedule
+
+
+def parameter(*values: float, grad: tuple[float, ...] | None = None) -> torch.nn.Parameter:
+    made = torch.nn.Parameter(torch.tensor(values))
+    if grad is not None:
+        made.grad = torch.tensor(grad)
+    return made
+
+
+def test_gradients_beyond_the_norm_are_scaled_together():
+    one, other = parameter(0.0, grad=(3.0,)), parameter(0.0, grad=(4.0,))
+    assert clip_gradients([one, other], 1.0) == pytest.approx(5.0)
+    assert one.grad.item() == pytest.approx(0.6)
+    assert other.grad.item() == pytest.approx(0.8)
+
+
+def test_gradients_within_the_norm_are_left_alone():
+    one = parameter(0.0, 0.0, grad=(0.3, 0.4))
+    assert clip_gradients([one], 1.0) == pytest.approx(0.5)
+    assert one.grad.tolist() == pytest.approx([0.3, 0.4])
+
+
+def test_a_norm_that_is_no_number_scales_nothing():
+    one = parameter(0.0, 0.0, grad=(math.nan, 9.0))
+    assert math.isnan(clip_gradients([one], 1.0))
+    assert one.grad[1].item() == 9.0
+
+
+def test_averages_follow_with_the_stated_decay():
+    weight = parameter(0.0)
+    averages = AveragedWeights([weight], decay=0.5)
+    expected = 0.0
+    for update in range(1, 8):
+        weight.data.fill_(float(update))
+        averages.update()
+        decay = min(0.5, (1 + update) / (10 + update))
+        expected = decay * expected + (1 - decay) * update
+    assert averages.averages[0].item() == pytest.approx(expected)
+    averages.swap()
+    assert weight.item() == pytest.approx(expected)
+    averages.swap()
+    assert weight.item() == 7.0
+
+
+def test_the_schedule_rises_then_falls_to_nothing():
+    values = [schedule(step / 100) for step in range(101)]
+    top = values.index(max(values))
+    assert top == 3
+    assert values[:4] == sorted(values[:4])
+    assert values[3:] == sorted(values[3:], reverse=True)
+    assert values[-1] == pytest.approx(0.0, abs=1e-12)
+    assert schedule(7.0) == schedule(1.0)
+
+
+def test_only_matrices_are_decayed():
+    model = torch.nn.ModuleDict({"embedding": torch.nn.Linear(2, 2), "output": torch.nn.Linear(2, 3)})
+    decayed, free = build_adamw(model, learning_rate=0.1, weight_decay=0.2).param_groups
+    assert [p.shape for p in decayed["params"]] == [(3, 2)]
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.2, 0.0)
+
+
+def test_the_clock_counts_what_was_used_before_and_no_long_gap(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = Clock(5.0, longest_gap=10.0)
+    now[0] = 103.0
+    assert clock.elapsed() == 8.0
+    now[0] = 1_000.0  # the machine slept
+    assert clock.elapsed() == 18.0
+    now[0] = 900.0  # a clock that goes back
+    assert clock.elapsed() == 18.0

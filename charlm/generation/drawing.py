@@ -99,6 +99,7 @@ class Sampler:
 
     def __init__(self, config: SamplingConfig, masked_ids: Sequence[int] = ()) -> None:
         self._transforms = build_transforms(config, masked_ids)
+        self._masks = 1 if masked_ids else 0
         self._greedy = config.temperature == 0.0
         self._temperature: npt.NDArray[np.float64] | None = None
         alone = [type(transform) for transform in self._transforms] == [Temperature]
@@ -121,7 +122,9 @@ class Sampler:
         Raises:
             TaskError: if logits are no numbers, or every token is masked.
         """
-        for transform in self._transforms:
+        for index, transform in enumerate(self._transforms):
+            if index == self._masks and not np.isfinite(logits.max(axis=-1)).all():
+                raise bad_logits(logits)  # the filters divide by sums of probabilities
             logits = transform(logits, recent)
         if self._greedy:
             return [argmax(row) for row in logits]

@@ -46,6 +46,6 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
         bias: (V,) float32 or float64; targets: (N,) int64. returns: scalar, as `bias`.
     """
     if features.device.type == "cpu":
-        loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)
+        loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
         return loss
     return F.cross_entropy(F.linear(features, weight).to(bias.dtype) + bias, targets)

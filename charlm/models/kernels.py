@@ -25,7 +25,7 @@ _FAST = {"contract", "arcp", "nsz", "afn", "reassoc"}
 _F = np.float32
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _float_from_bits(typing_context: Any, bits: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(builder.trunc(args[0], ir.IntType(32)), ir.FloatType())
@@ -33,7 +33,7 @@ def _float_from_bits(typing_context: Any, bits: Any) -> Any:
     return types.float32(types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _bits_from_float(typing_context: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.zext(builder.bitcast(args[0], ir.IntType(32)), ir.IntType(64))
@@ -135,7 +135,7 @@ def lstm_forward(t, xp, hp, gates, cells, states):
     """Write step t's gates (after their squashing), cell and state.
 
     Shapes:
-        gates: (T, B, 4H) in the order i, f, g, o; cells: (T + 1, B, H) float; states: (T + 1, B, H).
+        gates: (T, B, 4H): i, f, g, o; cells: (T + 1, B, H) float; states: (T + 1, B, H).
     """
     rows, units = cells.shape[1], cells.shape[2]
     for b in range(rows):

@@ -93,7 +93,7 @@ class LanguageModel(nn.Module):
         """
         rates = self.dropouts if self.training and generator is not None else Dropouts()
         draw = generator or torch.Generator()
-        table = self.embedding.weight
+        table: Tensor = self.embedding.weight
         if rates.embedding:
             table = table * dropout_mask((table.shape[0], 1), rates.embedding, table, draw)
         embedded = F.embedding(ids.t().contiguous(), table).to(self.dtype)
@@ -103,7 +103,7 @@ class LanguageModel(nn.Module):
         for index, layer in enumerate(self._layers()):
             if index and self.config.skip:
                 hidden = torch.cat([hidden, embedded], dim=-1)
-            weight = layer.weight_hh
+            weight: Tensor = layer.weight_hh
             if rates.weight:
                 weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
             hidden, after = layer(hidden, state[index], weight.to(self.dtype), self.native)

@@ -72,7 +72,7 @@ def lstm(xp: Tensor, weight_hh: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor,
         xp: (T, B, 4H), pre-activations from the input with the bias, gates i, f, g, o.
         weight_hh: (4H, H) of the same type. h0, c0: (B, H), float32 or float64.
     """
-    states, h, c = _LSTM.apply(xp, weight_hh, h0, c0)
+    states, h, c = _LSTM.apply(xp, weight_hh, h0, c0)  # type: ignore[no-untyped-call]
     return states, h, c
 
 
@@ -201,7 +201,7 @@ class _GRUBefore(torch.autograd.Function):
 
 def rnn(xp: Tensor, weight_hh: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
     """Return all states and the last of a tanh layer. Shapes: xp (T, B, H), h0 (B, H) float."""
-    states, h = _RNN.apply(xp, weight_hh, h0)
+    states, h = _RNN.apply(xp, weight_hh, h0)  # type: ignore[no-untyped-call]
     return states, h
 
 
@@ -214,7 +214,7 @@ def gru(xp: Tensor, weight_hh: Tensor, bias_hn: Tensor | None, h0: Tensor) -> tu
         bias_hn: (H,) for the reset gate after the recurrent product, None for before it.
     """
     if bias_hn is None:
-        states, h = _GRUBefore.apply(xp, weight_hh, h0)
+        states, h = _GRUBefore.apply(xp, weight_hh, h0)  # type: ignore[no-untyped-call]
     else:
-        states, h = _GRUAfter.apply(xp, weight_hh, bias_hn, h0)
+        states, h = _GRUAfter.apply(xp, weight_hh, bias_hn, h0)  # type: ignore[no-untyped-call]
     return states, h

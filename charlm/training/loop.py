@@ -15,6 +15,9 @@ from charlm.training.batches import Streams
 from charlm.training.optim import AveragedWeights, clip_gradients, schedule, set_learning_rate
 
 
+LOSS_SCALE = 1024.0
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Update:
     """One update of the weights; `loss` is the mean nats per token of its window."""
@@ -81,7 +84,7 @@ def _train_step(trainer: Trainer, share: float) -> Update:
     if not math.isfinite(value):
         raise _diverged(trainer, f"the loss is {value}", rate)
     trainer.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    _backward(loss, model)
     norm = clip_gradients(model.parameters(), trainer.max_grad_norm)
     if not math.isfinite(norm):
         raise _diverged(trainer, f"the gradient's norm is {norm}", rate)
@@ -92,6 +95,16 @@ def _train_step(trainer: Trainer, share: float) -> Update:
     trainer.state = [tuple(part.detach() for part in layer) for layer in after]
     trainer.step += 1
     return Update(trainer.step, value, norm, rate)
+
+
+def _backward(loss: torch.Tensor, model: LanguageModel) -> None:
+    """Set the gradients; in float16 by way of a larger loss, since small ones would vanish."""
+    if model.dtype != torch.float16:
+        loss.backward()
+        return
+    (loss * LOSS_SCALE).backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    torch._foreach_mul_(gradients, 1.0 / LOSS_SCALE)
 
 
 def _diverged(trainer: Trainer, what: str, rate: float) -> TrainingDivergedError:

@@ -17,7 +17,8 @@ def build_adamw(
     Source:
         Loshchilov and Hutter (2019), arXiv:1711.05101.
     """
-    decayed, free = [], []
+    decayed: list[Tensor] = []
+    free: list[Tensor] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim > 1 and not name.startswith("embedding")
         (decayed if matrix else free).append(parameter)

@@ -175,6 +175,7 @@ def _choose_dropouts(config: TrainConfig, large_vocab: bool) -> Dropouts:
 
 def architecture_settings() -> tuple[str, ...]:
     """Return the names of the settings that a resumed run may not change."""
-    fixed = ("tokenizer", "vocab_size", "min_count", "lowercase", "cell", "reset", "hidden_size")
-    fixed += ("num_layers", "embedding_dim", "skip", "tie_weights", "batch_size", "bptt")
+    form = ("cell", "reset", "hidden_size", "num_layers", "embedding_dim", "skip", "tie_weights")
+    text = ("tokenizer", "vocab_size", "min_count", "lowercase")
+    fixed = (*text, *form, "batch_size", "bptt")
     return tuple(name for name in fixed if name in settings_of(TrainConfig))

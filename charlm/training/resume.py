@@ -64,8 +64,7 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
         found = {name.removeprefix(start): name for name in arrays if name.startswith(start)}
         if found:
             trainer.optimizer.state[parameter] = {
-                key: _tensor(arrays, name).to("cpu" if key == "step" else device)
-                for key, name in found.items()
+                key: _tensor(arrays, name).to(device) for key, name in found.items()
             }
     if trainer.averages is not None:
         trainer.averages.updates = int(values["averaged"])

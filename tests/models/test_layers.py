@@ -77,10 +77,11 @@ def test_gru_with_the_reset_before_equals_the_formula_of_cho(native):
     h, expected = h0, []
     wr, wz, wn = layer.weight_ih.split(H)
     ur, uz, un = layer.weight_hh.split(H)
+    br, bz, bn = layer.bias.split(H)
     for x in inputs:
-        r = torch.sigmoid(x @ wr.T + h @ ur.T)
-        z = torch.sigmoid(x @ wz.T + h @ uz.T)
-        n = torch.tanh(x @ wn.T + (r * h) @ un.T)
+        r = torch.sigmoid(x @ wr.T + br + h @ ur.T)
+        z = torch.sigmoid(x @ wz.T + bz + h @ uz.T)
+        n = torch.tanh(x @ wn.T + bn + (r * h) @ un.T)
         h = z * h + (1 - z) * n
         expected.append(h)
     expected = torch.stack(expected)
@@ -139,7 +140,8 @@ def test_one_long_pass_equals_two_chunks_with_the_state_carried(cell, reset):
 def test_initialisation_opens_the_forget_gate():
     layer = RecurrentLayer("lstm", I, H)
     layer.initialise(torch.Generator().manual_seed(0))
-    assert layer.bias.tolist() == [0.0] * H + [1.0] * H + [0.0] * 2 * H
+    assert layer.bias[H : 2 * H].tolist() == [1.0] * H
+    assert layer.bias[:H].abs().max() <= H**-0.5
 
 
 def test_locked_dropout_uses_one_mask_for_all_time_steps():

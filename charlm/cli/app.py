@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from charlm.base.errors import CharlmError
 from charlm.cli.spec import UsageError
-from charlm.render.console import flush_out, one_line, talk
+from charlm.render.console import flush_out, is_terminal, one_line, talk
 
 FAILED, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 
@@ -35,6 +35,8 @@ def run(argv: Sequence[str]) -> int:
         _silence_stdout()
         return NO_READER
     except KeyboardInterrupt:
+        if is_terminal(sys.stderr):
+            talk("")  # the shell's prompt begins a line of its own
         return INTERRUPTED
     except (CharlmError, MemoryError, OSError) as error:
         return _fail(error, argv, debug=debug)
@@ -137,12 +139,12 @@ def _message(error: BaseException) -> str:
 
 
 def _help_of(argv: Sequence[str]) -> str:
-    from charlm.cli.index import INDEX
+    from charlm.cli.index import GROUPS, INDEX
 
     words = [word for word in argv if not word.startswith("-")]
     for length in (2, 1):
         name = " ".join(words[:length])
-        if name in INDEX:
+        if name in INDEX or name in GROUPS:
             return f"charlm {name} --help"
     return "charlm --help"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from charlm.base.durations import format_duration
 from charlm.cli.spec import JSON, Command
-from charlm.render.console import talk
+from charlm.render.console import talk, warn
 
 if TYPE_CHECKING:
     from charlm.store.checkpoint import ModelSummary
@@ -33,6 +33,9 @@ def run(values: Mapping[str, Any]) -> int:
 
     header = ("name", "kind", "model", "params", "bits/char", "perplexity", "age", "size")
     show_table(header, [_row(s) for s in summaries], right={3, 4, 5, 6, 7})
+    for summary in summaries:
+        if summary.problem:
+            warn(f"{summary.name}: {summary.problem}")
     return 0
 
 
@@ -47,7 +50,7 @@ def _row(summary: ModelSummary) -> tuple[str, ...]:
     from charlm.render.tables import count, figure, size
 
     if summary.problem:
-        return (summary.name, "broken", summary.problem, "-", "-", "-", "-", "-")
+        return (summary.name, "broken", "-", "-", "-", "-", "-", "-")
     return (
         summary.name,
         summary.kind or "-",

@@ -59,7 +59,7 @@ def _show_row(result: ScoreResult) -> None:
     text = one_line(result.text)
     if limit is not None and limit > len(head) + 8:
         text = cut(text, limit - len(head))
-    out(head + text, trusted=True)
+    out((head + text).rstrip(), trusted=True)
 
 
 def _show_tokens(result: ScoreResult) -> None:

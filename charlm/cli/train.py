@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from charlm.base.durations import format_duration
+from charlm.base.durations import format_duration, parse_duration
+from charlm.base.errors import ConfigError
 from charlm.cli.options import config_from, options_from
-from charlm.cli.spec import JSON, Argument, Command, Option
+from charlm.cli.spec import JSON, Argument, Command, Option, UsageError
 from charlm.tasks.train_events import HeldOut, Planned, TrainEvent, TrainResult
 from charlm.training.config import TrainConfig
 
@@ -19,6 +19,7 @@ INTERRUPTED, TERMINATED = 130, 143
 def run(values: Mapping[str, Any]) -> int:
     """Train, telling as it goes; return the exit status."""
     config = config_from(TrainConfig, values)
+    _check_durations(config)
     from charlm.tasks.train import train_language_model
 
     events = train_language_model(
@@ -38,7 +39,7 @@ def run(values: Mapping[str, Any]) -> int:
     _show_result(result, as_json=values["json"])
     if not result.interrupted:
         return 0
-    return TERMINATED if getattr(result, "signal", None) in ("SIGTERM", "SIGHUP") else INTERRUPTED
+    return TERMINATED if result.signal in ("SIGTERM", "SIGHUP") else INTERRUPTED
 
 
 def follow(
@@ -91,7 +92,8 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
     from charlm.render.tables import count, show_facts
 
     if result.interrupted:
-        talk(f"charlm: interrupted and saved at step {result.steps:,}; {_go_on(result)}")
+        talk(f"charlm: stopped and saved at step {result.steps:,}")
+        talk(f"charlm: go on with: charlm train --resume --name {result.name}")
     if as_json:
         emit(result_record(result))
         return
@@ -114,14 +116,14 @@ def _trained(result: TrainResult) -> str:
     return f"{result.steps:,} steps, {result.epochs:.3g} epochs in {took}, {speed}"
 
 
-def _go_on(result: TrainResult) -> str:
-    """Return how to continue: the same command line with `--resume` and the name."""
-    import shlex
-
-    words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
-    if not any(word.startswith(("-o", "--name")) for word in words):
-        words += ["--name", result.name]
-    return f"go on with: charlm {shlex.join([*words, '--resume'])}"
+def _check_durations(config: TrainConfig) -> None:
+    for name in ("max_time", "eval_every", "save_every", "sample_every"):
+        text = getattr(config, name)
+        try:
+            if text is not None:
+                parse_duration(text)
+        except ConfigError as error:
+            raise UsageError(f"--{name.replace('_', '-')}: {error}") from error
 
 
 def held_out_words(held: HeldOut) -> str:
@@ -173,6 +175,6 @@ TRAIN = Command(
         ("charlm train", "the built-in corpus python, about a minute"),
         ("charlm train novel.txt -o novel --max-time 3m", "a text of your own, three minutes"),
         ("cat *.txt | charlm train - --tokenizer word", "from a pipe, a model of words"),
-        ("charlm train novel.txt -o novel --max-time 3m --resume", "go on after Ctrl-C"),
+        ("charlm train --resume -o novel", "go on after Ctrl-C, with the same text and settings"),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 Points = Sequence[tuple[float, float]]
@@ -49,7 +50,7 @@ def _legend(curves: Sequence[tuple[str, Points]], *, color: bool, marks: bool) -
     for index, (label, points) in enumerate(curves):
         mark = MARKS[index % len(MARKS)] if marks else "━"
         if color:
-            mark = f"\x1b[{_COLORS[index % len(_COLORS)]}m{mark}\x1b[0m"
+            mark = _colored(mark, index)
         values = [y for _, y in points]
         lines.append(f"{mark} {label}: lowest {min(values):.4g}, last {values[-1]:.4g}")
     return lines
@@ -101,11 +102,18 @@ class _Canvas:
             self._owner[y // 4][x // 2] = index
 
     def line(self, row: int, *, color: bool, marks: bool) -> str:
-        cells = []
-        for bits, owner in zip(self._bits[row], self._owner[row], strict=True):
-            if not bits:
-                cells.append(" ")
+        runs = []
+        cells = zip(self._bits[row], self._owner[row], strict=True)
+        for owner, run in itertools.groupby(cells, key=lambda cell: cell[1] if cell[0] else -1):
+            bits = [cell[0] for cell in run]
+            if owner < 0:
+                runs.append(" " * len(bits))
                 continue
-            cell = MARKS[owner % len(MARKS)] if marks else chr(0x2800 + bits)
-            cells.append(f"\x1b[{_COLORS[owner % len(_COLORS)]}m{cell}\x1b[0m" if color else cell)
-        return "".join(cells).rstrip()
+            mark = MARKS[owner % len(MARKS)]
+            text = mark * len(bits) if marks else "".join(chr(0x2800 + dots) for dots in bits)
+            runs.append(_colored(text, owner) if color else text)
+        return "".join(runs).rstrip()
+
+
+def _colored(text: str, index: int) -> str:
+    return f"\x1b[{_COLORS[index % len(_COLORS)]}m{text}\x1b[0m"

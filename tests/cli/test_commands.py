@@ -1,0 +1,351 @@
+"""What each command prints, on a tiny model."""
+
+import json
+import math
+import sys
+
+import pytest
+
+from charlm.store.checkpoint import load_model
+
+TEXT = "the quick brown fox jumps over the lazy dog [b]\n"  # what the tiny model knows
+VOCAB = len(set(TEXT)) + 1
+
+
+@pytest.fixture
+def uniform(home, save_tiny):
+    """A home with a model that gives every token the probability 1/VOCAB."""
+    save_tiny(home / "checkpoints" / "flat", uniform=True)
+    return home
+
+
+NOTE = "charlm: using 'tiny', the newest model in {home}/checkpoints/ (choose with --model)\n"
+
+
+class Terminal:
+    """Stands before a captured stream and says that it is a terminal."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def isatty(self):
+        return True
+
+    def fileno(self):
+        raise OSError
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def test_score_of_a_uniform_model_is_the_logarithm_of_its_vocabulary(charlm, uniform):
+    status, out, err = charlm("score", "-m", "flat", "--json", "fox", "")
+    first, empty = map(json.loads, out.splitlines())
+    assert (status, err) == (0, "")
+    assert first == {
+        "text": "fox",
+        "log_prob": pytest.approx(-3 * math.log(VOCAB)),
+        "tokens": 3,
+        "perplexity": pytest.approx(VOCAB),
+        "bits_per_char": pytest.approx(math.log2(VOCAB)),
+    }
+    assert empty == {
+        "text": "",
+        "log_prob": 0.0,
+        "tokens": 0,
+        "perplexity": None,
+        "bits_per_char": None,
+    }
+
+
+def test_score_prints_a_table(charlm, uniform):
+    log_prob = f"{-3 * math.log(VOCAB):10.3f}"
+    token = f"{-math.log(VOCAB):10.3f}"
+    perplexity, bits = f"{float(VOCAB):.4g}", f"{math.log2(VOCAB):.4g}"
+    head = "  log_prob  tokens  perplexity  bits/char  text\n"
+    row = f"{log_prob}       3  {perplexity:>10}  {bits:>9}  fox\n"
+    assert charlm("score", "-m", "flat", "fox") == (0, head + row, "")
+    tokens = f"{token}  f\n{token}  o\n{token}  x\n"
+    assert charlm("score", "-m", "flat", "fox", "--tokens") == (0, head + row + tokens, "")
+
+
+def test_the_score_of_a_text_is_the_sum_over_its_tokens(charlm, tiny):
+    _, out, _ = charlm("score", "--json", "--tokens", "the fox")
+    found = json.loads(out)
+    assert [item["token"] for item in found["per_token"]] == list("the fox")
+    total = math.fsum(item["log_prob"] for item in found["per_token"])
+    assert found["log_prob"] == pytest.approx(total)
+
+
+def test_score_filters_line_by_line(charlm, tiny):
+    _, out, err = charlm("score", "-m", "tiny", "--json", stdin=b"the\r\n\nfo\xffx")
+    assert [json.loads(line)["text"] for line in out.splitlines()] == ["the", "", "fo\ufffdx"]
+    assert err == (
+        "charlm: warning: line 3 of standard input is not UTF-8; such bytes are read as \ufffd\n"
+    )
+
+
+def test_a_dash_reads_stdin_as_one_text(charlm, tiny):
+    _, out, _ = charlm("score", "-m", "tiny", "--json", "-", stdin=b"the\nfox\n")
+    assert json.loads(out)["text"] == "the\nfox"
+
+
+def test_sample_is_the_same_for_the_same_seed(charlm, tiny):
+    first = charlm("sample", "-m", "tiny", "the ", "-n", 20, "--seed", 1)
+    assert first == charlm("sample", "-m", "tiny", "the ", "-n", 20, "--seed", 1)
+    assert first[0] == 0
+    assert first[1].startswith("the ")
+    assert first[2] == ""
+    assert first != charlm("sample", "-m", "tiny", "the ", "-n", 20, "--seed", 2)
+
+
+def test_no_prompt_leaves_it_out(charlm, tiny):
+    line = ("sample", "-m", "tiny", "-n", 9, "--seed", 1)
+    whole = charlm(*line, "the ")[1]
+    assert charlm(*line, "the ", "--no-prompt")[1] == whole.removeprefix("the ")
+    assert charlm(*line, "-", stdin=b"the ")[1] == whole
+
+
+def test_sample_of_no_tokens_is_the_prompt(charlm, tiny):
+    assert charlm("sample", "-m", "tiny", "-n", 0, "fox") == (0, "fox\n", "")
+    assert charlm("sample", "-m", "tiny", "-n", 0) == (0, "", "")
+
+
+def test_samples_stand_in_order_under_their_heads(charlm, tiny):
+    line = ("sample", "-m", "tiny", "the ", "-n", 5, "--seed", 1)
+    texts = [
+        json.loads(text)["text"]
+        for text in charlm(*line, "--num-samples", 3, "--json")[1].splitlines()
+    ]
+    parts = []
+    for number, text in enumerate(texts, start=1):
+        end = "" if text.endswith("\n") else "\n"
+        parts.append(f"=== sample {number} of 3 ===\nthe {text}{end}")
+    assert charlm(*line, "--num-samples", 3)[1] == "".join(parts)
+    assert charlm(*line)[1].rstrip("\n") == f"the {texts[0]}".rstrip("\n")
+
+
+def test_the_log_prob_of_a_sample_is_its_score(charlm, tiny):
+    line = ("sample", "-m", "tiny", "-n", 12, "--seed", 5, "--json")
+    sample = json.loads(charlm(*line)[1])
+    assert list(sample) == ["sample", "prompt", "text", "tokens", "log_prob", "stop_reason"]
+    score = json.loads(charlm("score", "-m", "tiny", "--json", "--", sample["text"])[1])
+    assert sample["log_prob"] == pytest.approx(score["log_prob"], rel=1e-4)
+    assert (sample["tokens"], sample["stop_reason"]) == (12, "length")
+
+
+def test_a_sample_ends_before_a_stop_string(charlm, tiny):
+    line = ("sample", "-m", "tiny", "-n", 30, "--seed", 1, "--json")
+    text = json.loads(charlm(*line)[1])["text"]
+    stop = text[4:6]
+    found = json.loads(charlm(*line, "--stop", stop)[1])
+    assert found["text"] == text[: text.index(stop)]
+    assert found["stop_reason"] == "stop"
+
+
+def test_a_beam_ends_before_a_stop_string(charlm, tiny):
+    line = ("sample", "-m", "tiny", "-n", 8, "--beam-size", 3, "--json")
+    text = json.loads(charlm(*line)[1])["text"]
+    found = json.loads(charlm(*line, "--stop", text[2])[1])
+    assert text[2] not in found["text"]
+
+
+def test_beam_search_prints_the_likeliest_text(charlm, tiny):
+    line = ("sample", "-m", "tiny", "-n", 6, "the ")
+    found = json.loads(charlm(*line, "--beam-size", 4, "--json")[1])
+    assert charlm(*line, "--beam-size", 4)[1].rstrip("\n") == f"the {found['text']}".rstrip("\n")
+    greedy = json.loads(charlm(*line, "--temperature", 0, "--json")[1])
+    assert found["log_prob"] >= greedy["log_prob"] - 1e-6
+
+
+def test_unknown_characters_are_one_warning(charlm, tiny):
+    status, out, err = charlm("sample", "-m", "tiny", "-n", 1, "--seed", 1, "éàé")
+    assert (status, out[:3]) == (0, "éàé")
+    assert err == ("charlm: warning: the prompt has characters unknown to 'tiny': 'é', 'à'\n")
+
+
+def test_stats_and_the_seed_go_to_stderr(charlm, tiny):
+    _, out, err = charlm("sample", "-m", "tiny", "-n", 7, "--stats")
+    seed, stats = err.splitlines()
+    assert seed.startswith("charlm: --seed ")
+    assert stats.startswith("charlm: 7 tokens, 7 characters in 0.")
+    assert charlm("sample", "-m", "tiny", "-n", 7, "--seed", seed.split()[-1])[1] == out
+
+
+def test_a_terminal_never_gets_a_control_character(charlm, home, monkeypatch, save_tiny):
+    save_tiny(home / "checkpoints" / "evil", text="\x1b\x9b\u202e\x07")
+    monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
+    _, out, _ = charlm("sample", "-m", "evil", "-n", 200, "--seed", 1)
+    assert "\\x1b" in out
+    assert not set("\x1b\x9b\u202e\x07") & set(out)
+
+
+def test_a_pipe_gets_the_exact_characters(charlm, home, save_tiny):
+    save_tiny(home / "checkpoints" / "evil", text="\x1b\x9b\u202e\x07")
+    _, out, _ = charlm("sample", "-m", "evil", "-n", 200, "--seed", 1)
+    assert set(out) == set("\x1b\x9b\u202e\x07\n")
+
+
+def test_without_a_name_the_newest_model_is_taken_and_said(charlm, tiny):
+    assert charlm("sample", "-n", 0, "fox") == (0, "fox\n", NOTE.format(home=tiny))
+
+
+def test_evaluate_counts_every_token(charlm, uniform):
+    (uniform / "valid.txt").write_text("the fox\n" * 3)
+    status, out, err = charlm("evaluate", "-m", "flat", "valid.txt", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {
+        "model": "flat",
+        "file": "valid.txt",
+        "nats_per_token": pytest.approx(math.log(VOCAB)),
+        "perplexity": pytest.approx(VOCAB),
+        "bits_per_char": pytest.approx(math.log2(VOCAB)),
+        "tokens": 24,
+        "chars": 24,
+        "unknown_rate": 0.0,
+    }
+    nats, bits = f"{math.log(VOCAB):.4f}", f"{math.log2(VOCAB):.4f}"
+    assert charlm("evaluate", "-m", "flat", "valid.txt")[1] == (
+        "model           flat\n"
+        "file            valid.txt\n"
+        f"nats per token  {nats}\n"
+        f"perplexity      {VOCAB:.4f}\n"
+        f"bits per char   {bits}\n"
+        "tokens          24\n"
+        "chars           24\n"
+        "unknown         0.000%\n"
+    )
+
+
+def test_evaluate_says_how_much_is_unknown(charlm, uniform):
+    found = json.loads(charlm("evaluate", "-m", "flat", "-", "--json", stdin="fé".encode())[1])
+    assert (found["unknown_rate"], found["tokens"], found["chars"]) == (0.5, 2, 2)
+
+
+def test_models_lists_broken_folders_too(charlm, tiny, save_tiny):
+    save_tiny(tiny / "checkpoints" / "cut")
+    weights = tiny / "checkpoints" / "cut" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    status, out, err = charlm("models")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0].split() == [
+        "name",
+        "kind",
+        "model",
+        "params",
+        "bits/char",
+        "perplexity",
+        "age",
+        "size",
+    ]
+    rows = {line.split()[0]: line for line in lines[1:]}
+    assert rows["cut"].split() == ["cut", "broken", *["-"] * 6]
+    assert "1 x 8 LSTM, char" in rows["tiny"]
+    assert "2.885       7.389" in rows["tiny"]
+    assert err.startswith(f"charlm: warning: cut: {weights} is cut: ")
+
+
+def test_no_models_is_said_on_stderr(charlm, home, monkeypatch):
+    monkeypatch.setattr("charlm.tasks.models.list_models", list)
+    assert charlm("models") == (0, "", "charlm: no models yet; charlm train makes one\n")
+
+
+def test_show_tells_all(charlm, tiny):
+    status, out, err = charlm("show", "tiny")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"name    tiny\nkind    lm\nfolder  {tiny}/checkpoints/tiny\n\nModel\n")
+    assert "  hidden_size    8\n" in out
+    assert "  valid.bits_per_char   2.885\n" in out
+    assert out.endswith("\nCard\n# tiny\nA model for tests.\n")
+    record = json.loads(charlm("show", "tiny", "--json")[1])
+    assert record["training"]["steps"] == 2
+    size = (tiny / "checkpoints/tiny/model.safetensors").stat().st_size
+    assert record["files"]["model.safetensors"] == size
+    assert set(load_model(tiny / "checkpoints/tiny").tokenizer_files) < set(record["files"])
+
+
+def test_a_card_cannot_steer_a_terminal(charlm, tiny, monkeypatch):
+    (tiny / "checkpoints/tiny/README.md").write_text("[b]x[/b] \x1b]0;title\x07\n")
+    monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
+    assert charlm("show", "tiny")[1].endswith("[b]x[/b] \\x1b]0;title\\x07\n")
+
+
+def test_plot_draws_in_the_terminal(charlm, tiny):
+    status, out, err = charlm("plot", "tiny")
+    assert (status, err) == (0, "")
+    assert out.startswith("bits per character\n     4│")
+    assert out.endswith("• tiny train: lowest 3, last 3\n+ tiny valid: lowest 3.5, last 3.5\n")
+    curves = [
+        json.loads(line)
+        for line in charlm("plot", "--json", "--measure", "loss", "tiny")[1].splitlines()
+    ]
+    assert curves == [
+        {
+            "model": "tiny",
+            "kind": "train",
+            "steps": [1.0, 2.0],
+            "values": [3.0, 2.0],
+            "measure": "loss",
+        },
+        {"model": "tiny", "kind": "valid", "steps": [2.0], "values": [2.5], "measure": "loss"},
+    ]
+
+
+def test_plot_without_records_says_so(charlm, tiny):
+    (tiny / "checkpoints/tiny/metrics.jsonl").unlink()
+    message = "charlm: tiny: no figures of a training in metrics.jsonl, so none to draw\n"
+    assert charlm("plot", "tiny") == (1, "", message)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("html", b"<!DOCTYPE html>")]
+)
+def test_plot_writes_pictures(charlm, tiny, suffix, start):
+    assert charlm("plot", "tiny", "--output", f"x.{suffix}") == (0, f"wrote x.{suffix}\n", "")
+    data = (tiny / f"x.{suffix}").read_bytes()
+    assert data.startswith(start)
+    if suffix == "html":
+        assert b"<svg" in data
+        assert b"http" not in data.split(b"<svg")[0] + data.split(b"</svg>")[1]
+
+
+def test_a_corpus_is_kept_listed_and_shown(charlm, home):
+    (home / "a.txt").write_text("one\ntwo\n")
+    status, out, err = charlm("corpus", "add", "mine", "a.txt")
+    assert (status, err) == (0, "")
+    assert out == f"kept mine in {home}/corpora/mine.txt\ntry: charlm train mine\n"
+    assert "mine" in charlm("corpus", "list")[1]
+    names = [
+        json.loads(line)["name"] for line in charlm("corpus", "list", "--json")[1].splitlines()
+    ]
+    assert names == ["mine", "python", "python-docs"]
+    assert charlm("corpus", "show", "mine")[1].endswith(
+        "chars  8 (6 different)\nlines  2\n\none\ntwo\n"
+    )
+    found = json.loads(charlm("corpus", "show", "mine", "--json")[1])
+    assert (found["chars"], found["lines"], found["head"]) == (8, 2, "one\ntwo\n")
+    status, _, err = charlm("corpus", "add", "mine", "a.txt")
+    assert (status, err) == (
+        1,
+        f"charlm: a corpus 'mine' is there already ({home}/corpora/mine.txt); "
+        "--overwrite replaces it\n",
+    )
+    added = json.loads(charlm("corpus", "add", "mine", "a.txt", "--overwrite", "--json")[1])
+    assert added == {"name": "mine", "path": f"{home}/corpora/mine.txt"}
+
+
+def test_corpus_text_cannot_steer_a_terminal(charlm, home, monkeypatch):
+    (home / "a.txt").write_text("[b]\x9b\u202e\n")
+    monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
+    assert charlm("corpus", "show", "a.txt")[1].endswith("\n[b]\\x9b\\u202e\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [("models",), ("show", "tiny"), ("plot", "tiny"), ("score", "fox"), ("sample", "-n", "3")],
+)
+def test_a_terminal_of_twenty_columns_is_enough(charlm, tiny, monkeypatch, line):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
+    assert charlm(*line)[0] == 0

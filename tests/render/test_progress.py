@@ -1,0 +1,130 @@
+"""A training run on a terminal, in a pipe, and in silence."""
+
+import dataclasses
+import io
+import sys
+
+import pytest
+
+from charlm.render.chart import chart
+from charlm.render.progress import (
+    LiveProgress,
+    PlainProgress,
+    QuietProgress,
+    live_line,
+    open_progress,
+)
+from charlm.render.tables import columns_of
+from charlm.tasks.train_events import Evaluated, Message, Sampled, StepRecord
+
+STEP = StepRecord(
+    step=1, epoch=0.5, loss=2.5, bits_per_char=3.6, learning_rate=0.004, grad_norm=1.0,
+    tokens_per_second=50_000.0, elapsed_seconds=1.0, progress=0.25, remaining_seconds=75.0,
+)  # fmt: skip
+VALID = Evaluated(step=1, nats_per_token=1.6, perplexity=4.953, bits_per_char=2.31, best=True)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (
+            120,
+            "━━━━━━────────────────── ┃ 25%  loss 2.500  1m15s left  3.600 bpc  valid 2.310 ★  "
+            "50k tok/s  lr 0.004  epoch 0.50",
+        ),
+        (80, " 25%  loss 2.500  1m15s left  3.600 bpc  valid 2.310 ★  50k tok/s  lr 0.004"),
+        (40, " 25%  loss 2.500  1m15s left  3.600 bpc"),
+        (20, " 25%  loss 2.500"),
+        (5, " 25%…"),
+    ],
+)
+def test_the_line_keeps_what_fits(columns, line):
+    assert live_line(STEP, VALID, columns) == line.replace("┃ ", " ")
+    assert columns_of(live_line(STEP, VALID, columns)) <= columns
+
+
+def test_plain_lines_are_rare(capsys):
+    with PlainProgress(every=1000.0) as progress:
+        for _ in range(3):
+            progress.show(STEP)
+        progress.show(VALID)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_silence_keeps_warnings(capsys):
+    with QuietProgress() as progress:
+        for event in (STEP, VALID, Message(text="a"), Message(text="b", warning=True)):
+            progress.show(event)
+    assert capsys.readouterr().err == "charlm: warning: b\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "term", "quiet", "kind"),
+    [
+        (Terminal(), "xterm", False, LiveProgress),
+        (Terminal(), "dumb", False, PlainProgress),
+        (io.StringIO(), "xterm", False, PlainProgress),
+        (Terminal(), "xterm", True, QuietProgress),
+    ],
+)
+def test_the_view_fits_stderr(monkeypatch, stream, term, quiet, kind):
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", term)
+    assert type(open_progress(quiet=quiet)) is kind
+
+
+@pytest.mark.parametrize("columns", ["100", "20", "1"])
+def test_a_live_line_lets_what_stays_pass_above_it(monkeypatch, columns):
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", columns)
+    with open_progress() as progress:
+        progress.show(STEP)
+        progress.show(Sampled(step=1, text="x\x1b]0;t\x07[b]"))
+        progress.show(dataclasses.replace(STEP, step=2))
+        progress.show(VALID)
+    shown = stream.getvalue()
+    assert "\x1b]0;" not in shown
+    assert "\x07" not in shown
+    if columns == "100":
+        assert "x\\x1b]0;t\\x07[b]\n" in shown
+        assert "valid 2.310 ★" in shown
+
+
+def test_a_chart_by_hand():
+    points = [(0.0, 4.0), (10.0, 4.0), (10.0, 0.0)]  # along the top, then down at the right
+    assert chart([("a", points)], columns=14, rows=5, color=False, title="t") == [
+        "t",
+        " 4│⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⢹",
+        "  │          ⢸",
+        "  │          ⢸",
+        "  │          ⢸",
+        " 0│          ⢸",
+        "  └───────────",
+        "   0  10 steps",
+        "━ a: lowest 0, last 0",
+    ]
+
+
+def test_curves_are_told_apart_without_colour():
+    curves = [("a", [(0.0, 1.0), (1.0, 1.0)]), ("b", [(0.0, 2.0), (1.0, 2.0)])]
+    lines = chart(curves, columns=30, rows=6, color=False, title="t")
+    assert "+" * 25 in lines[1]
+    assert "•" * 25 in lines[6]
+    assert lines[-2:] == ["• a: lowest 1, last 1", "+ b: lowest 2, last 2"]
+
+
+def test_colours_are_closed_again():
+    lines = chart([("a", [(0.0, 1.0)])], columns=30, rows=6, color=True, title="t")
+    assert all(line.count("\x1b[36m") == line.count("\x1b[0m") for line in lines)
+
+
+def test_a_first_loss_far_above_the_rest_does_not_flatten_it():
+    points = [(0.0, 1000.0), *[(float(x), 2.0 - x / 100) for x in range(1, 100)]]
+    assert "1000" not in "".join(chart([("a", points)], columns=40, rows=8, color=False, title=""))

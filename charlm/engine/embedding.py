@@ -42,8 +42,10 @@ class IdInputs:
             product: Float32 = self.embedding[ids.ravel()] @ self.weight.T
             np.add(product, self.bias, product)
             return np.asarray(product.reshape(*ids.shape, -1))
-        for token_id in np.unique(ids[~self.filled[ids]]).tolist():
-            self._fill(token_id)
+        filled = self.filled[ids]
+        if not filled.all():
+            for token_id in np.unique(ids[~filled]).tolist():
+                self._fill(token_id)
         return np.asarray(self.table[ids])
 
     def _fill(self, token_id: int) -> Float32:

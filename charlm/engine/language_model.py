@@ -47,6 +47,8 @@ class LanguageModel:
         weights = to_float32(config, tensors)
         self._layers = build_layers(config, weights)
         self._inputs = _build_inputs(config, weights)
+        self._row_of = [_lookup(inputs, "row") for inputs in self._inputs]
+        self._rows_of = [_lookup(inputs, "take") for inputs in self._inputs]
         self._embedding = weights["embedding.weight"]
         self._output, self._projection = _build_output(
             config, weights, self._layers[0].output_scale
@@ -90,34 +92,22 @@ class LanguageModel:
             return self._threads.run(self._step_one, int(ids[0]), state), state
         flops = 2 * state.batch_size * self.weight_bytes // 4
         with blas_threads(1 if flops < SMALL_FLOPS else None):
-            return self._step_rows(ids, state), state
-
-    def _step_rows(self, ids: IdArray, state: StackState) -> Float32:
-        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
-            inputs = self._inputs[index]
-            given = inputs.take(ids) if isinstance(inputs, IdInputs) else inputs
-            self._advance(index, layer, own, state, given)
-        return self._logits(state.hidden if self.config.skip else state.top)
+            return self._step(self._rows_of, ids, state), state
 
     def _step_one(self, token_id: int, state: StackState) -> Float32:
-        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
-            inputs = self._inputs[index]
-            given = inputs.row(token_id) if isinstance(inputs, IdInputs) else inputs
-            self._advance(index, layer, own, state, given)
-        return self._logits(state.hidden if self.config.skip else state.top)[None]
+        return self._step(self._row_of, token_id, state)[None]
 
-    @staticmethod
-    def _advance(index: int, layer: Any, own: Any, state: StackState, given: Float32) -> None:
-        if layer.weight_both is not None:
-            layer.advance(own, state.sources[index], layer.weight_both, given)
-            return
-        if layer.weight_below is not None:
-            below = state.layers[index - 1].h
-            product = (
-                layer.weight_below @ below if below.ndim == 1 else below @ layer.weight_below.T
-            )
-            given = np.add(product, given, product)
-        layer.advance(own, own.h, layer.weight_hh, given)
+    def _step(self, inputs: list[Any], ids: Any, state: StackState) -> Float32:
+        for (advance, own, source, weight, below), given_for in zip(
+            state.moves, inputs, strict=True
+        ):
+            given = given_for(ids)
+            if below is not None:
+                matrix, under = below
+                product = np.dot(matrix, under) if under.ndim == 1 else np.dot(under, matrix.T)
+                given = np.add(product, given, product)
+            advance(own, source, weight, given)
+        return self._logits(state.hidden if self.config.skip else state.top)
 
     def read(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
         """Read many ids a row, layer by layer.
@@ -224,6 +214,13 @@ def _build_inputs(
         else:
             inputs.append(bias)
     return inputs
+
+
+def _lookup(inputs: IdInputs | Float32, method: str) -> Any:
+    """Return the function from ids to what the gates get: by id, or the same for all."""
+    if isinstance(inputs, IdInputs):
+        return getattr(inputs, method)
+    return lambda _: inputs
 
 
 def _build_output(

@@ -248,12 +248,19 @@ class StackState:
         size = layers[0].hidden_size
         self.hidden: Float32 = np.zeros((*lead, len(layers) * size), dtype=np.float32)
         self.layers: list[LayerState] = []
-        self.sources: list[Float32] = []
+        self.moves: list[tuple[Any, ...]] = []  # what one step does, layer by layer
         for index, layer in enumerate(layers):
-            own = self.hidden[..., index * size : (index + 1) * size]
-            self.layers.append(layer.new_state(lead, own))
-            below = max(index - 1, 0) * size
-            self.sources.append(self.hidden[..., below : (index + 1) * size])
+            h = self.hidden[..., index * size : (index + 1) * size]
+            own = layer.new_state(lead, h)
+            self.layers.append(own)
+            if layer.weight_both is not None:
+                both = self.hidden[..., (index - 1) * size : (index + 1) * size]
+                self.moves.append((layer.advance, own, both, layer.weight_both, None))
+            else:
+                below = None
+                if layer.weight_below is not None:
+                    below = (layer.weight_below, self.layers[index - 1].h)
+                self.moves.append((layer.advance, own, h, layer.weight_hh, below))
         self.top = self.layers[-1].h
 
     def to_array(self) -> Float32:

@@ -102,9 +102,9 @@ class Sampler:
         self._masks = 1 if masked_ids else 0
         self._greedy = config.temperature == 0.0
         self._temperature: npt.NDArray[np.float64] | None = None
-        alone = [type(transform) for transform in self._transforms] == [Temperature]
-        if alone and config.temperature > _TINY:
-            self._transforms = []
+        unmasked = self._transforms[self._masks :]
+        if unmasked == [Temperature(config.temperature)] and config.temperature > _TINY:
+            del self._transforms[self._masks :]
             self._temperature = np.array(config.temperature)  # the draw divides: fewer passes
 
     def pick(

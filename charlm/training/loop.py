@@ -14,7 +14,6 @@ from charlm.models.layers import State
 from charlm.training.batches import Streams
 from charlm.training.optim import AveragedWeights, clip_gradients, schedule, set_learning_rate
 
-
 LOSS_SCALE = 1024.0
 
 

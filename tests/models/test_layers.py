@@ -7,12 +7,12 @@ from torch import nn
 from charlm.models.layers import RecurrentLayer, dropout_mask, locked_dropout
 
 CASES = [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)]
-T, B, I, H = 7, 5, 6, 8
+T, B, INPUTS, H = 7, 5, 6, 8
 
 
 def copied(cell: str, peer: nn.RNNBase) -> RecurrentLayer:
     """Return our layer with a peer's weights; its two biases are one here."""
-    layer = RecurrentLayer(cell, I, H).double()
+    layer = RecurrentLayer(cell, INPUTS, H).double()
     with torch.no_grad():
         layer.weight_ih.copy_(peer.weight_ih_l0)
         layer.weight_hh.copy_(peer.weight_hh_l0)
@@ -25,7 +25,7 @@ def copied(cell: str, peer: nn.RNNBase) -> RecurrentLayer:
 
 def random_inputs(cell: str) -> tuple[torch.Tensor, list[torch.Tensor]]:
     parts = 2 if cell == "lstm" else 1
-    inputs = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True)
+    inputs = torch.randn(T, B, INPUTS, dtype=torch.float64, requires_grad=True)
     state = [torch.randn(B, H, dtype=torch.float64, requires_grad=True) for _ in range(parts)]
     return inputs, state
 
@@ -40,7 +40,7 @@ def _seeded():
 @pytest.mark.parametrize("native", [False, True], ids=["ours", "native"])
 @pytest.mark.parametrize(("cell", "peer_class"), CASES)
 def test_outputs_states_and_gradients_equal_torch_nn(cell, peer_class, native):
-    peer = peer_class(I, H).double()
+    peer = peer_class(INPUTS, H).double()
     layer = copied(cell, peer)
     inputs, state = random_inputs(cell)
     first = tuple(part.unsqueeze(0) for part in state)
@@ -69,7 +69,7 @@ def test_outputs_states_and_gradients_equal_torch_nn(cell, peer_class, native):
 
 @pytest.mark.parametrize("native", [False, True], ids=["ours", "native"])
 def test_gru_with_the_reset_before_equals_the_formula_of_cho(native):
-    layer = RecurrentLayer("gru", I, H, reset="before").double()
+    layer = RecurrentLayer("gru", INPUTS, H, reset="before").double()
     layer.initialise(torch.Generator().manual_seed(1))
     inputs, (h0,) = random_inputs("gru")
     outputs, _ = layer(inputs, (h0,), layer.weight_hh, native)
@@ -93,9 +93,9 @@ def test_gru_with_the_reset_before_equals_the_formula_of_cho(native):
 
 
 def test_the_two_forms_of_the_gru_differ_with_the_same_weights():
-    after = RecurrentLayer("gru", I, H).double()
+    after = RecurrentLayer("gru", INPUTS, H).double()
     after.initialise(torch.Generator().manual_seed(1))
-    before = RecurrentLayer("gru", I, H, reset="before").double()
+    before = RecurrentLayer("gru", INPUTS, H, reset="before").double()
     before.load_state_dict({k: v for k, v in after.state_dict().items() if k != "bias_hn"})
     inputs, state = random_inputs("gru")
     one, _ = after(inputs, tuple(state), after.weight_hh, False)
@@ -108,9 +108,9 @@ def test_the_two_forms_of_the_gru_differ_with_the_same_weights():
     ("cell", "reset"), [("lstm", "after"), ("gru", "after"), ("gru", "before"), ("rnn", "after")]
 )
 def test_lower_precisions_stay_near_float64(cell, reset, dtype):
-    layer = RecurrentLayer(cell, I, H, reset=reset)
+    layer = RecurrentLayer(cell, INPUTS, H, reset=reset)
     layer.initialise(torch.Generator().manual_seed(1))
-    inputs = torch.randn(T, B, I)
+    inputs = torch.randn(T, B, INPUTS)
     state = layer.zero_state(B)
     found, after = layer(inputs.to(dtype), state, layer.weight_hh.to(dtype), False)
     assert found.dtype == dtype
@@ -126,7 +126,7 @@ def test_lower_precisions_stay_near_float64(cell, reset, dtype):
     ("cell", "reset"), [("lstm", "after"), ("gru", "after"), ("gru", "before"), ("rnn", "after")]
 )
 def test_one_long_pass_equals_two_chunks_with_the_state_carried(cell, reset):
-    layer = RecurrentLayer(cell, I, H, reset=reset).double()
+    layer = RecurrentLayer(cell, INPUTS, H, reset=reset).double()
     layer.initialise(torch.Generator().manual_seed(1))
     inputs, state = random_inputs(cell)
     whole, last = layer(inputs, tuple(state), layer.weight_hh, False)
@@ -138,7 +138,7 @@ def test_one_long_pass_equals_two_chunks_with_the_state_carried(cell, reset):
 
 
 def test_initialisation_opens_the_forget_gate():
-    layer = RecurrentLayer("lstm", I, H)
+    layer = RecurrentLayer("lstm", INPUTS, H)
     layer.initialise(torch.Generator().manual_seed(0))
     assert layer.bias[H : 2 * H].tolist() == [1.0] * H
     assert layer.bias[:H].abs().max() <= H**-0.5

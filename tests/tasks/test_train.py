@@ -135,14 +135,14 @@ def interrupted(corpus, name="halfway", **changes):
 def test_resume_refuses_a_changed_corpus(corpus, home):
     interrupted(corpus)
     (home / "cats.txt").write_text(LINES * 41)
-    with pytest.raises(CheckpointError, match="the corpus has changed since .*halfway was begun"):
+    with pytest.raises(CheckpointError, match=r"the corpus has changed since .*halfway was begun"):
         list(train_language_model([corpus], TrainConfig(), name="halfway", resume=True))
 
 
 def test_resume_refuses_another_architecture_and_takes_another_rate(corpus):
     interrupted(corpus)
+    changed = TrainConfig(hidden_size=32)
     with pytest.raises(ConfigError, match=r"cannot change --hidden-size 32 \(it is 16\)"):
-        changed = TrainConfig(hidden_size=32)
         list(train_language_model([corpus], changed, name="halfway", resume=True))
     changed = TrainConfig(learning_rate=0.5)
     events = list(train_language_model([corpus], changed, name="halfway", resume=True))
@@ -167,7 +167,7 @@ def test_nothing_to_resume_is_said(corpus):
 
 def test_a_taken_name_is_refused_and_an_unnamed_run_finds_a_free_one(corpus):
     train(corpus, name="cats")
-    with pytest.raises(CheckpointError, match="cats exists; add --resume .* --overwrite"):
+    with pytest.raises(CheckpointError, match=r"cats exists; add --resume .* --overwrite"):
         train(corpus, name="cats")
     assert train(corpus)[-1].name == "cats-2"
     assert train(corpus, name="cats", overwrite=True)[-1].name == "cats"

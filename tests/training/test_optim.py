@@ -62,7 +62,8 @@ def test_the_schedule_rises_then_falls_to_nothing():
 
 
 def test_only_matrices_are_decayed():
-    model = torch.nn.ModuleDict({"embedding": torch.nn.Linear(2, 2), "output": torch.nn.Linear(2, 3)})
+    linear = torch.nn.Linear
+    model = torch.nn.ModuleDict({"embedding": linear(2, 2), "output": linear(2, 3)})
     decayed, free = build_adamw(model, learning_rate=0.1, weight_decay=0.2).param_groups
     assert [p.shape for p in decayed["params"]] == [(3, 2)]
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.2, 0.0)

@@ -139,8 +139,9 @@ def test_tokens_come_one_at_a_time(bigram):
     assert bigram.steps == 3
 
 
-def test_masked_ids_are_never_drawn(bigram):
-    config = SamplingConfig(seed=0, temperature=1.0, max_new_tokens=300)
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
+def test_masked_ids_are_never_drawn(bigram, temperature):
+    config = SamplingConfig(seed=0, temperature=temperature, max_new_tokens=300)
     assert 2 not in ids_of(generate(bigram, [], config, masked_ids=[2, 3]))
 
 

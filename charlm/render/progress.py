@@ -20,6 +20,7 @@ from charlm.tasks.train_events import (
 )
 
 PLAIN_SECONDS = 5.0
+LIVE_SECONDS = 0.1
 
 
 class Progress(Protocol):
@@ -97,12 +98,15 @@ class LiveProgress:
         self._console = Console(
             stderr=True, highlight=False, markup=False, no_color=not wants_color(sys.stderr)
         )
-        self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+        # No thread of Rich's own: it would fight for the interpreter with the training.
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._drawn = -LIVE_SECONDS
         self._step: StepRecord | None = None
         self._valid: Evaluated | None = None
 
     def __enter__(self) -> Self:
         self._live.__enter__()
+        self._draw("preparing …")
         return self
 
     def __exit__(
@@ -115,18 +119,23 @@ class LiveProgress:
 
     def show(self, event: TrainEvent) -> None:
         """Redraw the line, or print above it what stays."""
+        now = time.monotonic()
         if isinstance(event, StepRecord):
             self._step = event
-        else:
-            if isinstance(event, Evaluated):
-                self._valid = event
-            text = event_words(event)
-            if text:
-                self._console.print(self._text(sanitize(text)))
+            if now - self._drawn < LIVE_SECONDS:
+                return
+        if isinstance(event, Evaluated):
+            self._valid = event
+        text = event_words(event)
+        if text:
+            self._console.print(self._text(sanitize(text)))
         if self._step is not None:
+            self._drawn = now
             room = max(self._console.width - 1, 1)
-            line = live_line(self._step, self._valid, room)
-            self._live.update(self._text(line, no_wrap=True, overflow="crop"))
+            self._draw(live_line(self._step, self._valid, room))
+
+    def _draw(self, line: str) -> None:
+        self._live.update(self._text(line, no_wrap=True, overflow="crop"), refresh=True)
 
 
 def live_line(step: StepRecord, valid: Evaluated | None, columns: int) -> str:

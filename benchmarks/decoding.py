@@ -2,10 +2,12 @@
 
 Both draw from models of the same shape with the same random weights (65 characters, temperature
 0.8). The peer is what one writes first: `nn.LSTM` called one step at a time with its state, a
-linear layer, softmax, multinomial, PyTorch's own choice of threads. Repeats are interleaved, so
-that what else the machine does falls on both; the figure is the median.
+linear layer, softmax, multinomial, PyTorch's own choice of threads. Most of its time goes into
+oneDNN, which packs the weights anew at every call; who knows that can switch it off, and that
+loop is shown too. Repeats are interleaved, so that what else the machine does falls on all;
+figures are medians.
 
-    python benchmarks/decoding.py [--repeats 7] [--seconds 1.0]
+    python benchmarks/decoding.py [--repeats 7] [--seconds 1.0] [--threads 1]
 """
 
 from __future__ import annotations
@@ -59,6 +61,15 @@ def decode_plain(model: PlainModel, count: int) -> None:
         ids = torch.multinomial(probs, 1)
 
 
+def decode_without_onednn(model: PlainModel, count: int) -> None:
+    """Draw `count` characters the plain way, with PyTorch's own kernels."""
+    torch._C._set_mkldnn_enabled(False)  # the public context manager warns about TF32
+    try:
+        decode_plain(model, count)
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+
+
 def decode_charlm(model: LanguageModel, count: int) -> None:
     """Draw `count` characters through `generate`, as `charlm sample` does."""
     config = SamplingConfig(max_new_tokens=count, temperature=TEMPERATURE, seed=0)
@@ -82,11 +93,14 @@ def speed_of(decode: Callable[[int], None], seconds: float) -> Callable[[], floa
 
 
 def main() -> None:
-    """Print one line a shape: both speeds, their ratio and the bar."""
+    """Print one line a shape: the speeds, their ratios and the bar."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--threads", type=int, help="of PyTorch; else its own choice")
     options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; NumPy {np.__version__}")
     for num_layers, hidden_size, bar in SHAPES:
@@ -98,13 +112,18 @@ def main() -> None:
             num_layers=num_layers,
         )
         model = LanguageModel(config, plain.tensors())
-        ours = speed_of(lambda count, model=model: decode_charlm(model, count), options.seconds)
-        peer = speed_of(lambda count, plain=plain: decode_plain(plain, count), options.seconds)
-        pairs = [(ours(), peer()) for _ in range(options.repeats)]
-        fast, slow = (statistics.median(column) for column in zip(*pairs, strict=True))
+        loops = (
+            lambda count, model=model: decode_charlm(model, count),
+            lambda count, plain=plain: decode_plain(plain, count),
+            lambda count, plain=plain: decode_without_onednn(plain, count),
+        )
+        measures = [speed_of(loop, options.seconds) for loop in loops]
+        runs = [[measure() for measure in measures] for _ in range(options.repeats)]
+        ours, peer, tuned = (statistics.median(column) for column in zip(*runs, strict=True))
         print(
-            f"{describe(config):<14} charlm {fast:>7,.0f}/s   PyTorch {slow:>6,.0f}/s   "
-            f"{fast / slow:5.1f} times (bar: {bar:g})"
+            f"{describe(config):<14} charlm {ours:>7,.0f}/s   PyTorch {peer:>6,.0f}/s   "
+            f"{ours / peer:5.1f} times (bar: {bar:g})   "
+            f"without oneDNN {tuned:>6,.0f}/s   {ours / tuned:4.1f} times"
         )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +129,6 @@ class StepThreads:
         if self.count == 1:
             self.count = self._many
             return
-        one, many = (statistics.median(times) for times in self._times.values())
+        one, many = (sorted(times)[len(times) // 2] for times in self._times.values())
         self.count = self._many if many < self.GAIN * one else 1
         self._expected, self._steps_left = many, self.PERIOD

@@ -64,12 +64,12 @@ class LanguageModel(nn.Module):
             self.projection = _Matrix(config.embedding_dim, config.output_size)
         self.output = _Output(config.vocab_size, config.output_size, config.tie_weights)
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialise(self, generator: torch.Generator, forget_bias: float = 0.0) -> None:
         """Set all weights from a generator; the output starts near the uniform distribution."""
         scale = 1.0 if not self.config.tie_weights else 0.05
         nn.init.normal_(self.embedding.weight, 0.0, scale, generator=generator)
         for layer in self._layers():
-            layer.initialise(generator)
+            layer.initialise(generator, forget_bias)
         if self.config.has_projection:
             nn.init.xavier_uniform_(self.projection.weight, generator=generator)
         if self.output.weight is not None:

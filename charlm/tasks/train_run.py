@@ -110,7 +110,9 @@ class Run:
 
     def _build(self) -> None:
         self.model = LanguageModel(self.settled.model, self.settled.dropouts)
-        self.model.initialise(torch.Generator().manual_seed(self.config.seed))
+        self.model.initialise(
+            torch.Generator().manual_seed(self.config.seed), self.config.forget_bias
+        )
         self.model.to(self.device)
         self.trainer = Trainer(
             model=self.model,

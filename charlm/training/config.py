@@ -49,6 +49,9 @@ class TrainConfig:
     embedding_dim: int | None = setting(None, "size of a token's embedding", ge=1, le=65_536)
     skip: bool | None = setting(None, "skip connections between layers")
     tie_weights: bool | None = setting(None, "share the embedding with the output")
+    forget_bias: float = setting(
+        0.0, "added to the LSTM's forget-gate bias at the start; 1 favours long memory"
+    )
     # regularisation
     dropout: float | None = setting(None, "locked dropout before the output", ge=0.0, lt=1.0)
     input_dropout: float | None = setting(

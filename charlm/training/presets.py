@@ -116,7 +116,7 @@ def plan_run(
         model=model,
         dropouts=_choose_dropouts(config, large_vocab),
         optimizer=config.optimizer or "adamw",
-        learning_rate=_or(config.learning_rate, 4e-3),
+        learning_rate=_or(config.learning_rate, 4e-3 if large_vocab else 6e-3),
         weight_decay=_or(config.weight_decay, 0.01),
         max_grad_norm=_or(config.max_grad_norm, 1.0),
         batch_size=batch_size,

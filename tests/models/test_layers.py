@@ -137,11 +137,14 @@ def test_one_long_pass_equals_two_chunks_with_the_state_carried(cell, reset):
         torch.testing.assert_close(one, other)
 
 
-def test_initialisation_opens_the_forget_gate():
-    layer = RecurrentLayer("lstm", INPUTS, H)
-    layer.initialise(torch.Generator().manual_seed(0))
-    assert layer.bias[H : 2 * H].tolist() == [1.0] * H
-    assert layer.bias[:H].abs().max() <= H**-0.5
+def test_the_forget_gate_starts_open_on_demand():
+    plain, opened = (RecurrentLayer("lstm", INPUTS, H) for _ in range(2))
+    plain.initialise(torch.Generator().manual_seed(0))
+    opened.initialise(torch.Generator().manual_seed(0), forget_bias=1.0)
+    expected = torch.zeros(4 * H)
+    expected[H : 2 * H] = 1.0
+    torch.testing.assert_close(opened.bias - plain.bias, expected)
+    assert plain.bias.abs().max() <= H**-0.5
 
 
 def test_locked_dropout_uses_one_mask_for_all_time_steps():

@@ -22,6 +22,13 @@ _PREFIXES = ("scipy_openblas", "openblas")
 _SUFFIXES = ("64_", "")
 
 
+def cpu_count() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @functools.cache
 def _controls() -> tuple[Callable[[], int], Callable[[int], Any]] | None:
     """Return the getter and the setter of OpenBLAS's thread count, or None elsewhere."""
@@ -87,7 +94,7 @@ class StepThreads:
     ) -> None:
         self._controls = None if _is_decided() else _controls()
         self._clock = clock
-        self._many = min(os.cpu_count() or 1, 4)
+        self._many = min(cpu_count(), 4)
         self._tries = weight_bytes >= self.SHARED_BYTES and self._many > 1
         self._steps_left = self.FIRST
         self._expected = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,12 @@ class LanguageModel:
         """
         if state.batch_size == 1:
             return self._threads.run(self._step_one, int(ids[0]), state), state
-        flops = 2 * state.batch_size * self.weight_bytes // 4
-        with blas_threads(1 if flops < SMALL_FLOPS else None):
+        with self._few_threads(state):
             return self._step(self._rows_of, ids, state), state
+
+    def _few_threads(self, state: StackState) -> AbstractContextManager[None]:
+        flops = 2 * state.batch_size * self.weight_bytes // 4
+        return blas_threads(1 if flops < SMALL_FLOPS else None)
 
     def _step_one(self, token_id: int, state: StackState) -> Float32:
         return self._step(self._row_of, token_id, state)[None]
@@ -117,7 +121,7 @@ class LanguageModel:
             returns: logits after each id (batch, time, vocab); and the state after the last.
         """
         ids = np.asarray(ids)
-        with blas_threads(1 if state.batch_size == 1 else None):
+        with self._few_threads(state):
             return self._read(ids, state), state
 
     def _read(self, ids: IdArray, state: StackState) -> Float32:

@@ -9,17 +9,20 @@ network that forgets needs two or three passes; at most there are as many as seg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from charlm.engine.blas import blas_threads, cpu_count
 from charlm.engine.language_model import LanguageModel
 from charlm.engine.stack import Float32, StackState
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IdArray = npt.NDArray[np.integer[Any]]
+
+R = TypeVar("R")
 
 # Bytes of logits, or of gates, that may be in memory at once.
 CHUNK_BYTES = 64 * 2**20
@@ -135,6 +138,7 @@ class _Text:
 
     def __init__(self, model: LanguageModel, ids: IdArray, count: int) -> None:
         self.model = model
+        self.workers = cpu_count()
         self.targets = ids
         self.inputs = np.concatenate([[model.bos_id], ids[:-1]])
         edges = np.linspace(0, len(ids), count + 1).astype(np.int64)
@@ -174,7 +178,25 @@ class _Text:
     def _read_span(
         self, first: IdArray, length: int, starts: Float32
     ) -> tuple[npt.NDArray[np.float64], Float32]:
+        """Return the nll of `length` tokens from each of `first`, rows shared out to threads."""
+        shares = np.array_split(np.arange(len(first)), min(self.workers, -(-len(first) // 8)))
         index = first[:, None] + np.arange(length)
+        with blas_threads(1):  # each worker calls BLAS: its own threads would be in the way
+            results = self._map(lambda rows: self._read_rows(index[rows], starts[rows]), shares)
+        nlls, ends = zip(*results, strict=True)
+        return np.concatenate(nlls), np.concatenate(ends)
+
+    def _map(self, function: Callable[[Any], R], items: Sequence[Any]) -> list[R]:
+        if len(items) == 1:
+            return [function(items[0])]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(items)) as pool:
+            return list(pool.map(function, items))
+
+    def _read_rows(
+        self, index: IdArray, starts: Float32
+    ) -> tuple[npt.NDArray[np.float64], Float32]:
         state = self.model.state_from_array(starts)
         scores, state = _score_rows(self.model, self.inputs[index], self.targets[index], state)
         return -scores.sum(axis=1), state.to_array()

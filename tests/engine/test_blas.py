@@ -26,7 +26,7 @@ class FakeBlas:
 def fake(monkeypatch):
     controls = FakeBlas()
     monkeypatch.setattr(blas, "_controls", lambda: (controls.get, controls.put))
-    monkeypatch.setattr(blas.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(blas, "cpu_count", lambda: 2)
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return controls

@@ -111,7 +111,11 @@ def _tanh(x):
 
 
 def _kernel(function):
-    return njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function)
+    settings = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+    try:
+        return njit(cache=True, **settings)(function)
+    except RuntimeError:  # no folder to keep compiled code in: compile at every start
+        return njit(**settings)(function)
 
 
 # Every loop below reads few arrays and writes one: beyond a handful of arrays that might overlap,

@@ -27,6 +27,9 @@ class Arithmetic:
     native: bool
     tokens_per_second: float | None = None
 
+    def __str__(self) -> str:
+        return f"{self.precision} in {'PyTorch' if self.native else 'own'} layers"
+
     def apply(self, model: LanguageModel) -> None:
         """Make a model compute this way."""
         model.use(DTYPES[self.precision], native=self.native)
@@ -55,9 +58,16 @@ def use_threads(count: int | None) -> int:
 
 
 def choose_arithmetic(
-    model: LanguageModel, precision: str, *, batch_size: int, bptt: int
+    model: LanguageModel,
+    precision: str,
+    *,
+    batch_size: int,
+    bptt: int,
+    tried: list[Arithmetic] | None = None,
 ) -> Arithmetic:
     """Return the fastest way to train this model here, of those that `precision` allows.
+
+    `tried` is filled with all that were measured, the slower ones too.
 
     Args:
         precision: `float32`, `bfloat16`, `float16` (CUDA only), or `auto` for any but float16.
@@ -74,8 +84,11 @@ def choose_arithmetic(
         if seconds is None:
             continue
         speed = batch_size * bptt / seconds
+        measured = dataclasses.replace(candidate, tokens_per_second=speed)
+        if tried is not None:
+            tried.append(measured)
         if best is None or speed > (best.tokens_per_second or 0.0):
-            best = dataclasses.replace(candidate, tokens_per_second=speed)
+            best = measured
     if best is None:
         raise TaskError(f"this machine cannot train in {precision}; use --precision float32")
     return best

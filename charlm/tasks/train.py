@@ -60,12 +60,14 @@ def train_language_model(
     with FolderLock(folder):
         if overwrite:
             clear_resume(folder)
-        yield from _start(run, config)
+        yield from _start(run)
 
 
-def _start(run: Run, config: TrainConfig) -> Iterator[TrainEvent]:
+def _start(run: Run) -> Iterator[TrainEvent]:
+    yield Message(text="measuring this machine (the first time compiles kernels, some seconds)")
     planned: Planned = run.plan()
     yield planned
+    yield Message(text=run.choice())
     run.prepare()
     yield from run.train()
 

@@ -61,6 +61,7 @@ class Run:
         self.best: tuple[float, int, Arrays] | None = None
         self.window = _Window()
         self.log_every = 1
+        self.tried: list[Arithmetic] = []
 
     def plan(self, resumed: dict[str, Any] | None = None, *, dry_run: bool = False) -> Planned:
         """Settle everything: sizes, rates, arithmetic; measure this machine unless resumed."""
@@ -84,6 +85,7 @@ class Run:
                 self.config.precision,
                 batch_size=self.settled.batch_size,
                 bptt=self.settled.bptt,
+                tried=self.tried,
             )
         else:
             self.arithmetic = Arithmetic(*resumed["arithmetic"])
@@ -184,6 +186,17 @@ class Run:
         if self.budget.max_steps is not None:
             limits.append(float(self.budget.max_steps * self.trainer.tokens_per_step))
         return min(limits, default=None)
+
+    def choice(self) -> str:
+        """Return in words what was measured and chosen."""
+        others = [
+            f"{other} {other.tokens_per_second:,.0f}"
+            for other in self.tried
+            if other != self.arithmetic
+        ]
+        speed = self.arithmetic.tokens_per_second or 0.0
+        beside = f" (measured beside it: {', '.join(others)})" if others else ""
+        return f"computing in {self.arithmetic}: {speed:,.0f} tokens a second{beside}"
 
     def prepare(self) -> None:
         """Begin anew: a first version of the model is on disk before the first step."""

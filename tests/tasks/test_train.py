@@ -52,7 +52,9 @@ def losses(folder) -> dict[int, float]:
 
 def test_a_run_plans_trains_evaluates_and_saves(corpus, home):
     events = train(corpus)
-    assert isinstance(events[0], Planned)
+    assert isinstance(events[0], Message)
+    assert isinstance(events[1], Planned)
+    assert events[2].text.startswith("computing in float32 in ")
     assert isinstance(events[-1], TrainResult)
     assert any(isinstance(event, StepRecord) for event in events)
     assert any(isinstance(event, Evaluated) for event in events)

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import click
+
 from charlm.base.errors import CharlmError
-from charlm.cli.spec import UsageError
-from charlm.render.console import flush_out, is_terminal, one_line, talk
+from charlm.render.console import OutputError, flush_out, is_terminal, one_line, talk
 
 FAILED, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 
@@ -38,95 +39,59 @@ def run(argv: Sequence[str]) -> int:
         if is_terminal(sys.stderr):
             talk("")  # the shell's prompt begins a line of its own
         return INTERRUPTED
-    except (CharlmError, MemoryError, OSError) as error:
-        return _fail(error, argv, debug=debug)
+    except (CharlmError, click.UsageError, MemoryError, OSError) as error:
+        return _fail(error, debug=debug)
     except Exception as error:
         if debug:
-            return _fail(error, argv, debug=True)
+            return _fail(error, debug=True)
         talk(f"charlm: internal error: {type(error).__name__}: {one_line(str(error))}")
         talk("charlm: run it again with --debug and report what it prints")
         return FAILED
 
 
 def _dispatch(argv: list[str]) -> int:
-    words = [word for word in argv if word not in ("--debug", "-v", "-vv", "--verbose")]
-    if not words or words[0] in ("-h", "--help"):
-        from charlm.cli.helptext import show_top_help
+    from charlm.cli.completion import VARIABLE, answer
+    from charlm.cli.root import ROOT
 
-        show_top_help()
-        return 0
-    if words[0].startswith("-"):
-        return _top_option(words)
-    if words[0] == "help":
-        return _dispatch([*words[1:], "--help"])
-    return _run_command(argv, words)
-
-
-def _top_option(words: list[str]) -> int:
-    if words[0] in ("-V", "--version"):
-        from charlm import __version__
-        from charlm.render.console import out
-
-        out(f"charlm {__version__}")
-        return 0
-    from charlm.cli import completion
-
-    if words[0] == "--complete":
-        return completion.answer(words[1:])
-    if words[0] in ("--show-completion", "--install-completion"):
-        return completion.script_command(words[0], words[1:])
-    from charlm.cli.helptext import TOP_OPTIONS
-    from charlm.cli.parse import unknown_option
-
-    raise UsageError(unknown_option(words[0], [option.spelling for option in TOP_OPTIONS]))
+    if VARIABLE in os.environ:
+        return answer(ROOT, os.environ[VARIABLE])
+    # Not Click's main: it has its own ways with Ctrl-C, closed pipes and full disks.
+    try:
+        with ROOT.make_context("charlm", argv) as context:
+            return ROOT.invoke(context) or 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
 
 
-def _run_command(argv: list[str], words: list[str]) -> int:
-    from charlm.cli.index import GROUPS, find, load_command
-    from charlm.cli.parse import parse
-
-    before = argv[: argv.index(words[0])]  # -v and --debug may stand before the command
-    after = argv[argv.index(words[0]) :]
-    name, rest = find(after)
-    if name in GROUPS:
-        return _run_group(name, rest)
-    command = load_command(name)
-    values = parse(command, [*before, *rest])
-    if values["help"]:
-        from charlm.cli.helptext import show_help
-
-        show_help(command)
-        return 0
-    if values["verbose"]:
-        _set_up_logging(values["verbose"])
-    return command.run(values)
-
-
-def _run_group(name: str, rest: list[str]) -> int:
-    from charlm.cli.helptext import show_group_help
-    from charlm.cli.index import names_under
-
-    if rest and rest[0] not in ("-h", "--help"):
-        raise UsageError(f"no option {rest[0]!r} of charlm {name}")
-    if not rest:
-        raise UsageError(f"charlm {name} needs a command: {', '.join(names_under(name))}")
-    show_group_help(name)
-    return 0
-
-
-def _fail(error: BaseException, argv: Sequence[str], *, debug: bool) -> int:
+def _fail(error: BaseException, *, debug: bool) -> int:
     if debug:
         import traceback
 
         talk("".join(traceback.format_exception(error)).rstrip())
-    message = _message(error)
-    if isinstance(error, UsageError):
-        talk(f"charlm: {message}; see {_help_of(argv)}")
+    if isinstance(error, click.UsageError):
+        page = error.ctx.command_path if error.ctx else "charlm"
+        talk(f"charlm: {one_line(_usage(error))}; try: {page} --help")
         return USAGE
-    talk(f"charlm: {message}")
-    if type(error).__name__ == "OutputError":
+    talk(f"charlm: {_message(error)}")
+    if isinstance(error, OutputError):
         _silence_stdout()
     return FAILED
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return what is wrong with the command line, in the words of all our messages."""
+    if isinstance(error, click.exceptions.NoSuchCommand):
+        group = error.ctx.command if error.ctx else None
+        names = ", ".join(group.commands) if isinstance(group, click.Group) else ""
+        return f"no command {error.command_name!r}{_near(error.possibilities)}; known: {names}"
+    if isinstance(error, click.NoSuchOption):
+        return f"no option {error.option_name!r}{_near(error.possibilities)}"
+    message = error.format_message()
+    return (message[:1].lower() + message[1:]).removesuffix(".")
+
+
+def _near(names: Sequence[str] | None) -> str:
+    return f" (did you mean {names[0]!r}?)" if names else ""
 
 
 def _message(error: BaseException) -> str:
@@ -136,24 +101,6 @@ def _message(error: BaseException) -> str:
         reason = error.strerror or str(error) or type(error).__name__
         return one_line(f"{error.filename}: {reason}" if error.filename else reason)
     return one_line(str(error))
-
-
-def _help_of(argv: Sequence[str]) -> str:
-    from charlm.cli.index import GROUPS, INDEX
-
-    words = [word for word in argv if not word.startswith("-")]
-    for length in (2, 1):
-        name = " ".join(words[:length])
-        if name in INDEX or name in GROUPS:
-            return f"charlm {name} --help"
-    return "charlm --help"
-
-
-def _set_up_logging(verbose: int) -> None:
-    import logging
-
-    level = logging.INFO if verbose == 1 else logging.DEBUG
-    logging.basicConfig(level=level, format="charlm: %(name)s: %(message)s", stream=sys.stderr)
 
 
 def _open_streams() -> None:

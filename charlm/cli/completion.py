@@ -1,184 +1,136 @@
-"""Shell completion: words before the cursor in, candidates out; torch and NumPy stay asleep."""
+"""Shell completion: Click's scripts, installed where shells look, and names of models and corpora.
+
+PyTorch and NumPy stay asleep while a shell waits for an answer.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from charlm.cli.index import GROUPS, INDEX, find, load_command, names_under, top_level
-from charlm.cli.spec import COMMON, Command, Option, UsageError
-from charlm.render.console import flush_out, one_line, out
+import click
 
-Candidate = tuple[str, str]
+from charlm.render.console import one_line, out
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Callback = Callable[[click.Context, click.Parameter, Any], None]
+VARIABLE = "_CHARLM_COMPLETE"  # by it a shell's script asks, with what Click's scripts put in it
 SHELLS = ("bash", "zsh", "fish")
-
-_SCRIPTS = {
-    "bash": r"""_charlm() {
-    local IFS=$'\n' cur="${COMP_WORDS[COMP_CWORD]}"
-    local found
-    found=$(charlm --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)
-    if [ "$found" = "<files>" ]; then
-        compopt -o default 2>/dev/null
-        COMPREPLY=()
-    else
-        COMPREPLY=($(compgen -W "$found" -- "$cur"))
-    fi
-}
-complete -F _charlm charlm
-""",
-    "zsh": r"""#compdef charlm
-_charlm() {
-    local -a found
-    local value help
-    while IFS=$'\t' read -r value help; do
-        if [[ $value == "<files>" ]]; then _files; return; fi
-        found+=("${value//:/\\:}:$help")
-    done < <(charlm --complete "${(@)words[2,CURRENT]}" 2>/dev/null)
-    _describe charlm found
-}
-compdef _charlm charlm
-""",
-    "fish": r"""function __charlm_complete
-    set -l words (commandline -opc) (commandline -ct)
-    set -l found (charlm --complete $words[2..-1] 2>/dev/null)
-    if test "$found[1]" = "<files>"
-        __fish_complete_path (commandline -ct)
-    else
-        printf '%s\n' $found
-    end
-end
-complete -c charlm -f -a '(__charlm_complete)'
-""",
-}
-
-
-def answer(words: Sequence[str]) -> int:
-    """Write the candidates for the last of `words`, one a line with its help after a tab."""
-    for value, help_text in candidates(words):
-        out(f"{one_line(value)}\t{one_line(help_text)}" if help_text else one_line(value))
-    return 0
-
-
-def candidates(words: Sequence[str]) -> list[Candidate]:
-    """Return what the last word may become; `<files>` means: whatever files there are.
-
-    Example:
-        >>> candidates(["sam"])
-        [('sample', 'let a model write')]
-        >>> candidates(["corpus", "a"])
-        [('add', 'keep a text of your own as a corpus')]
-    """
-    *before, current = words or [""]
-    if not before:
-        return _starting(current, _top_candidates())
-    if before[0] in GROUPS and len(before) == 1:
-        group = before[0]
-        rows = [(name, INDEX[f"{group} {name}"].summary) for name in names_under(group)]
-        return _starting(current, rows)
-    try:
-        name, rest = find(before)
-        command = load_command(name)
-    except (UsageError, KeyError):
-        return []
-    return _inside(command, rest, current)
-
-
-def _top_candidates() -> list[Candidate]:
-    rows = []
-    for name in top_level():
-        summary = INDEX[name].summary if name in INDEX else f"{', '.join(names_under(name))}"
-        rows.append((name, summary))
-    return [*rows, ("--help", "show help"), ("--version", "show the version")]
-
-
-def _inside(command: Command, rest: Sequence[str], current: str) -> list[Candidate]:
-    options = (*command.options, *COMMON)
-    asked = _waiting(options, rest)
-    if asked is not None:
-        return _values(asked.complete, asked.values, current)
-    if current.startswith("--") and "=" in current:
-        spelling, _, value = current.partition("=")
-        for option in options:
-            if option.spelling == spelling:
-                found = _values(option.complete, option.values, value)
-                return [(f"{spelling}={word}", text) for word, text in found]
-        return []
-    if current.startswith("-"):
-        return _starting(current, _option_rows(options))
-    for argument in command.arguments:
-        if argument.complete:
-            return _values(argument.complete, (), current)
-    return []
-
-
-def _option_rows(options: Sequence[Option]) -> list[Candidate]:
-    rows = [(option.spelling, option.help) for option in options]
-    return rows + [
-        (f"--no-{option.spelling[2:]}", option.help) for option in options if option.negatable
-    ]
-
-
-def _waiting(options: Sequence[Option], rest: Sequence[str]) -> Option | None:
-    """Return the option whose value comes next, if the last word before the cursor is one."""
-    if not rest:
-        return None
-    for option in options:
-        if option.kind is not bool and rest[-1] in (option.spelling, f"-{option.short}"):
-            return option
-    return None
-
-
-def _values(what: str, fixed: Sequence[str], current: str) -> list[Candidate]:
-    if fixed:
-        return _starting(current, [(word, "") for word in fixed])
-    if os.sep in current or what == "file":
-        return [("<files>", "")]
-    if what == "model":
-        return _starting(current, _model_names())
-    if what == "corpus":
-        return _starting(current, _corpus_names()) or [("<files>", "")]
-    return []
-
-
-def _model_names() -> list[Candidate]:
-    from charlm.store.locate import list_models
-
-    return [(folder.name, "model") for folder in list_models()]
-
-
-def _corpus_names() -> list[Candidate]:
-    from charlm.text.corpora import describe_corpus, list_corpora
-
-    return [(name, describe_corpus(name)) for name in list_corpora()]
-
-
-def _starting(current: str, rows: Sequence[Candidate]) -> list[Candidate]:
-    return [row for row in rows if row[0].startswith(current)]
-
-
-def script_command(option: str, words: Sequence[str]) -> int:
-    """Print or install the completion script of the shell that is named, or of `$SHELL`."""
-    shell = words[0] if words else Path(os.environ.get("SHELL", "")).name
-    if shell not in SHELLS:
-        raise UsageError(f"{option} needs a shell, one of {', '.join(SHELLS)}; got {shell!r}")
-    if option == "--show-completion":
-        out(_SCRIPTS[shell], end="")
-        flush_out()
-        return 0
-    path = _place(shell)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_SCRIPTS[shell], encoding="utf-8")
-    out(f"wrote {path}")
-    out(_HINTS[shell].format(path=path))
-    return 0
-
 
 _HINTS = {
     "bash": "New shells with bash-completion read it; without, put `source {path}` in ~/.bashrc.",
     "zsh": "Put `fpath+=({path.parent}); autoload -U compinit; compinit` in ~/.zshrc.",
     "fish": "New shells read it.",
 }
+
+
+def answer(root: click.Command, asked: str) -> int:
+    """Answer a shell's question and return the exit status."""
+    from click.shell_completion import shell_complete
+
+    return shell_complete(root, {}, "charlm", VARIABLE, asked)
+
+
+def complete_file(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem[str]]:
+    """Leave it to the shell, which knows files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(text, type="file")]
+
+
+def complete_model(
+    ctx: click.Context, param: click.Parameter, text: str
+) -> list[CompletionItem[str]]:
+    """Offer the models by name, or the file system after a slash."""
+    if os.sep in text:
+        return complete_file(ctx, param, text)
+    from charlm.store.locate import list_models
+
+    return _items(text, [(folder.name, "model") for folder in list_models()])
+
+
+def complete_corpus(
+    ctx: click.Context, param: click.Parameter, text: str
+) -> list[CompletionItem[str]]:
+    """Offer the corpora by name; where none begins so, files."""
+    from charlm.text.corpora import describe_corpus, list_corpora
+
+    names = [] if os.sep in text else list_corpora()
+    found = _items(text, [(name, describe_corpus(name)) for name in names])
+    return found or complete_file(ctx, param, text)
+
+
+def _items(text: str, rows: list[tuple[str, str]]) -> list[CompletionItem[str]]:
+    from click.shell_completion import CompletionItem
+
+    return [
+        CompletionItem(one_line(value), help=one_line(about))
+        for value, about in rows
+        if value.startswith(text)
+    ]
+
+
+def show_completion() -> click.Option:
+    """Return the option that prints the completion script of a shell."""
+    return _script_option("--show-completion", _show, "print the completion script of a shell")
+
+
+def install_completion() -> click.Option:
+    """Return the option that writes the script to where the shell looks for it."""
+    return _script_option("--install-completion", _install, "install it for a shell")
+
+
+def _script_option(spelling: str, callback: Callback, about: str) -> click.Option:
+    return click.Option(
+        [spelling],
+        is_flag=False,
+        flag_value="",  # without a value: the shell of $SHELL
+        is_eager=True,
+        expose_value=False,
+        callback=callback,
+        metavar="[bash|zsh|fish]",
+        help=about,
+    )
+
+
+def _show(ctx: click.Context, param: click.Parameter, shell: str | None) -> None:
+    if shell is None or ctx.resilient_parsing:
+        return
+    out(_script(ctx, _known(shell, param)), end="")
+    ctx.exit()
+
+
+def _install(ctx: click.Context, param: click.Parameter, shell: str | None) -> None:
+    if shell is None or ctx.resilient_parsing:
+        return
+    shell = _known(shell, param)
+    path = _place(shell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_script(ctx, shell), encoding="utf-8")
+    out(f"wrote {path}")
+    out(_HINTS[shell].format(path=path))
+    ctx.exit()
+
+
+def _known(shell: str, param: click.Parameter) -> str:
+    name = shell or Path(os.environ.get("SHELL", "")).name
+    if name not in SHELLS:
+        known = ", ".join(SHELLS)
+        raise click.UsageError(f"{param.opts[0]} needs a shell, one of {known}; got {name!r}")
+    return name
+
+
+def _script(ctx: click.Context, shell: str) -> str:
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise LookupError(shell)
+    return kind(ctx.command, {}, "charlm", VARIABLE).source()
 
 
 def _place(shell: str) -> Path:

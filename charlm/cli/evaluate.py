@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
+import click
+
 from charlm.cli.choice import open_chosen
-from charlm.cli.spec import JSON, MODEL, Argument, Command, Option, UsageError
+from charlm.cli.command import Command
+from charlm.cli.completion import complete_corpus
+from charlm.cli.options import Word, json_option, model_option
 from charlm.render.console import warn
 
-_ERRORS = ("strict", "replace", "skip")
 
+@click.command(
+    cls=Command,
+    examples=[
+        ("charlm evaluate valid.txt -m novel", "perplexity and bits per character"),
+        ("charlm evaluate --json valid.txt", "the same for a program"),
+    ],
+)
+@click.argument(
+    "file",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_corpus,
+    help="files, folders, globs, - for stdin, or corpora by name",
+)
+@model_option
+@click.option(
+    "--encoding-errors",
+    type=Word(("strict", "replace", "skip")),
+    default="strict",
+    show_default=True,
+    help="what to do with invalid UTF-8",
+)
+@json_option
+def evaluate(file: tuple[str, ...], model: str | None, encoding_errors: str, as_json: bool) -> None:
+    """Measure a model on held-out text.
 
-def run(values: Mapping[str, Any]) -> int:
-    """Evaluate, and show the figures."""
-    if values["encoding_errors"] not in _ERRORS:
-        raise UsageError(
-            f"--encoding-errors must be one of {', '.join(_ERRORS)}, "
-            f"got {values['encoding_errors']!r}"
-        )
-    opened = open_chosen(values["model"])
+    All tokens count, and the state is carried from the first to the last. Perplexities compare
+    only within one tokenizer; bits per character compare across tokenizers.
+    """
+    opened = open_chosen(model)
     from charlm.tasks.evaluate import evaluate_model
 
-    result = evaluate_model(opened, values["file"], encoding_errors=values["encoding_errors"])
+    result = evaluate_model(opened, file, encoding_errors=encoding_errors)
     for warning in result.warnings:
         warn(warning)
-    if values["json"]:
+    if as_json:
         from charlm.render.machine import emit
 
         record = dataclasses.asdict(result)
         del record["warnings"]
         emit(record)
-        return 0
+        return
     _show(result)
-    return 0
 
 
 def _show(result: Any) -> None:
@@ -52,37 +74,3 @@ def _show(result: Any) -> None:
             ("unknown", f"{result.unknown_rate:.3%}"),
         ]
     )
-
-
-EVALUATE = Command(
-    "evaluate",
-    "measure a model on held-out text",
-    run,
-    notes=(
-        "All tokens count, and the state is carried from the first to the last. Perplexities "
-        "compare only within one tokenizer; bits per character compare across tokenizers."
-    ),
-    arguments=(
-        Argument(
-            "file",
-            "files, folders, globs, - for stdin, or corpora by name",
-            required=True,
-            repeats=True,
-            complete="corpus",
-        ),
-    ),
-    options=(
-        MODEL,
-        Option(
-            "encoding_errors",
-            "what to do with invalid UTF-8",
-            default="strict",
-            values=_ERRORS,
-        ),
-        JSON,
-    ),
-    examples=(
-        ("charlm evaluate valid.txt -m novel", "perplexity and bits per character"),
-        ("charlm evaluate --json valid.txt", "the same for a program"),
-    ),
-)

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from charlm.base.durations import format_duration
-from charlm.cli.spec import JSON, Command
+from charlm.cli.command import Command
+from charlm.cli.options import json_option
 from charlm.render.console import talk, warn
 
 if TYPE_CHECKING:
     from charlm.store.checkpoint import ModelSummary
 
 
-def run(values: Mapping[str, Any]) -> int:
-    """List the models, damaged folders included."""
+@click.command(cls=Command, examples=[("charlm models", "all models, the newest first")])
+@json_option
+def models(as_json: bool) -> None:
+    """List the models.
+
+    Folders that are damaged are in the list, and what is wrong with them is told.
+    """
     from charlm.tasks.models import list_summaries
 
     summaries = list_summaries()
-    if values["json"]:
+    if as_json:
         from charlm.render.machine import emit
 
         for summary in summaries:
             emit(record(summary))
-        return 0
+        return
     if not summaries:
         talk("charlm: no models yet; charlm train makes one")
-        return 0
+        return
     from charlm.render.tables import show_table
 
     header = ("name", "kind", "model", "params", "bits/char", "perplexity", "age", "size")
@@ -36,7 +43,6 @@ def run(values: Mapping[str, Any]) -> int:
     for summary in summaries:
         if summary.problem:
             warn(f"{summary.name}: {summary.problem}")
-    return 0
 
 
 def record(summary: ModelSummary) -> dict[str, Any]:
@@ -68,12 +74,3 @@ def _age(created: float | None) -> str:
         return "-"
     seconds = max(0.0, time.time() - created)
     return f"{seconds / 86_400:.0f}d" if seconds > 172_800 else format_duration(seconds)
-
-
-MODELS = Command(
-    "models",
-    "list the models",
-    run,
-    options=(JSON,),
-    examples=(("charlm models", "all models, the newest first"),),
-)

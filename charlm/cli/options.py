@@ -1,4 +1,4 @@
-"""A config class to options and back: a field with help and bounds is all that an option takes."""
+"""A config class to Click options and back: a field with help and bounds is all an option takes."""
 
 from __future__ import annotations
 
@@ -9,57 +9,79 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+import click
+
 from charlm.base.config import settings_of
 from charlm.base.errors import ConfigError
-from charlm.cli.spec import Option, UsageError
+from charlm.base.registry import did_you_mean
+from charlm.cli.completion import complete_model
 
 C = TypeVar("C")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Word(click.Choice[str]):
+    """One of a few words; a wrong one is told with the nearest right one."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a word that is none of them."""
+        near = did_you_mean(str(value), self.choices)
+        return f"{value!r} is not one of {', '.join(self.choices)}{near}"
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="print one JSON object a line")
+model_option = click.option(
+    "-m",
+    "--model",
+    metavar="NAME",
+    shell_complete=complete_model,
+    help="name or folder of the model (default: the newest, else the bundled one)",
+)
 
 
 def options_from(
     config_class: type,
     *,
     short: Mapping[str, str] | None = None,
-    complete: Mapping[str, str] | None = None,
-    leave_out: Collection[str] = (),
-) -> tuple[Option, ...]:
-    """Return an option for every field of a config class that has a `Setting`.
+    complete: Mapping[str, Any] | None = None,
+) -> Callable[[F], F]:
+    """Return a decorator that adds an option for every field that has a `Setting`.
+
+    The config itself checks the ranges, in `config_from`.
 
     Args:
         config_class: a dataclass as `base.config` describes.
         short: one-letter spellings by field.
-        complete: by field, what a shell may offer as its value.
-        leave_out: fields that are no options.
+        complete: by field, what offers values to a shell (Click's `shell_complete`).
     """
     hints = typing.get_type_hints(config_class)
     defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
-    return tuple(
-        _option(name, about, hints[name], defaults[name], short or {}, complete or {})
-        for name, about in settings_of(config_class).items()
-        if name not in leave_out
-    )
+    options = []
+    for name, about in settings_of(config_class).items():
+        kind, repeats = _kind(hints[name])
+        spelling = "--" + name.replace("_", "-")
+        if kind is bool:
+            spelling = f"{spelling}/--no-{spelling[2:]}"
+        spellings = [f"-{short[name]}"] if short and name in short else []
+        option = click.option(
+            *spellings,
+            spelling,
+            name,
+            type=Word(about.choices) if about.choices else kind,
+            multiple=repeats,
+            default=defaults[name],
+            show_default=True,
+            shell_complete=(complete or {}).get(name),
+            help=about.help + (" (may be repeated)" if repeats else ""),
+        )
+        options.append(option)
 
+    def add(function: F) -> F:
+        for option in reversed(options):  # as if they stood above the function in this order
+            function = option(function)
+        return function
 
-def _option(
-    name: str,
-    about: Any,
-    hint: Any,
-    default: Any,
-    short: Mapping[str, str],
-    complete: Mapping[str, str],
-) -> Option:
-    kind, repeats = _kind(hint)
-    return Option(
-        name,
-        about.help,
-        kind=kind,
-        short=short.get(name, ""),
-        default=default,
-        values=about.choices,
-        negatable=kind is bool,
-        repeats=repeats,
-        complete=complete.get(name, ""),
-    )
+    return add
 
 
 def _kind(hint: Any) -> tuple[type, bool]:
@@ -74,13 +96,13 @@ def config_from(config_class: Callable[..., C], values: Mapping[str, Any]) -> C:
     """Return the config that the values of a command line describe.
 
     Raises:
-        UsageError: for values out of range, in the spelling of the options.
+        click.UsageError: for values out of range, in the spelling of the options.
     """
     names = [field.name for field in dataclasses.fields(config_class)]  # type: ignore[arg-type]
     try:
         return config_class(**{name: values[name] for name in names if name in values})
     except ConfigError as error:
-        raise UsageError(spell_options(str(error), names)) from error
+        raise click.UsageError(spell_options(str(error), names)) from error
 
 
 def spell_options(message: str, names: Collection[str]) -> str:

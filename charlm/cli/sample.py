@@ -6,13 +6,15 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from charlm.cli.choice import open_chosen
+from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin
-from charlm.cli.options import config_from, options_from
-from charlm.cli.spec import JSON, MODEL, Argument, Command, Option
+from charlm.cli.options import config_from, json_option, model_option, options_from
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import LiveText, is_terminal, talk, warn
 
@@ -22,27 +24,51 @@ if TYPE_CHECKING:
     from charlm.tasks.sample import Prompt
 
 
-def run(values: Mapping[str, Any]) -> int:
-    """Sample, streaming; return the exit status."""
-    config = config_from(SamplingConfig, values)
-    config = _with_seed(config, tell=values["stats"] or is_terminal(sys.stderr))
-    opened = open_chosen(values["model"])
+@click.command(
+    cls=Command,
+    examples=[
+        ('charlm sample "def " -n 400 --temperature 0.7', "400 tokens after a prompt"),
+        ("charlm sample -m shakespeare --num-samples 3 --seed 1", "three texts, always the same"),
+        ('echo "Once upon" | charlm sample - --no-prompt | fmt', "in a pipe"),
+    ],
+)
+@click.argument("prompt", default="", help="how the text begins; - reads it from stdin")
+@model_option
+@options_from(SamplingConfig, short={"max_new_tokens": "n"})
+@click.option("--no-prompt", is_flag=True, help="leave the prompt out of the output")
+@click.option("--strict", is_flag=True, help="fail if the model does not know a character")
+@click.option("--stats", is_flag=True, help="tell tokens a second on stderr")
+@json_option
+def sample(
+    prompt: str,
+    model: str | None,
+    no_prompt: bool,
+    strict: bool,
+    stats: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Let a model write.
+
+    The text streams to stdout as it is made; the same seed gives the same text.
+    """
+    config = config_from(SamplingConfig, settings)
+    config = _with_seed(config, tell=stats or is_terminal(sys.stderr))
+    opened = open_chosen(model)
     from charlm.tasks.sample import read_prompt, unknown_words
 
-    text = values["prompt"] or ""
-    prompt = read_prompt(opened, read_stdin() if text == "-" else text, strict=values["strict"])
-    if prompt.unknown:
-        warn(unknown_words(opened, prompt))
+    begin = read_prompt(opened, read_stdin() if prompt == "-" else prompt, strict=strict)
+    if begin.unknown:
+        warn(unknown_words(opened, begin))
     counter = _Counter()
-    if values["json"]:
-        _print_json(opened, prompt, config, counter)
+    if as_json:
+        _print_json(opened, begin, config, counter)
     elif config.beam_size:
-        _print_beam(opened, prompt, config, counter, with_prompt=not values["no_prompt"])
+        _print_beam(opened, begin, config, counter, with_prompt=not no_prompt)
     else:
-        _print_stream(opened, prompt, config, counter, with_prompt=not values["no_prompt"])
-    if values["stats"]:
+        _print_stream(opened, begin, config, counter, with_prompt=not no_prompt)
+    if stats:
         talk(counter.words())
-    return 0
 
 
 def _with_seed(config: SamplingConfig, *, tell: bool) -> SamplingConfig:
@@ -154,25 +180,3 @@ def _print_json(
         counter.tokens += result.tokens
         counter.chars += len(result.text)
         emit(dataclasses.asdict(result))
-
-
-SAMPLE = Command(
-    "sample",
-    "let a model write",
-    run,
-    notes="The text streams to stdout as it is made; the same seed gives the same text.",
-    arguments=(Argument("prompt", "how the text begins; - reads it from stdin"),),
-    options=(
-        MODEL,
-        *options_from(SamplingConfig, short={"max_new_tokens": "n"}),
-        Option("no_prompt", "leave the prompt out of the output", kind=bool, default=False),
-        Option("strict", "fail if the model does not know a character", kind=bool, default=False),
-        Option("stats", "tell tokens a second on stderr", kind=bool, default=False),
-        JSON,
-    ),
-    examples=(
-        ('charlm sample "def " -n 400 --temperature 0.7', "400 tokens after a prompt"),
-        ("charlm sample -m shakespeare --num-samples 3 --seed 1", "three texts, always the same"),
-        ('echo "Once upon" | charlm sample - --no-prompt | fmt', "in a pipe"),
-    ),
-)

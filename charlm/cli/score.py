@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from charlm.cli.choice import open_chosen
+from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin, stdin_lines
-from charlm.cli.spec import JSON, MODEL, Argument, Command, Option
+from charlm.cli.options import json_option, model_option
 from charlm.render.console import bold, flush_out, one_line, out, width
 
 if TYPE_CHECKING:
     from charlm.tasks.score import ScoreResult
 
 
-def run(values: Mapping[str, Any]) -> int:
-    """Score every text in order."""
-    opened = open_chosen(values["model"])
+@click.command(
+    cls=Command,
+    examples=[
+        ('charlm score "I like apples" "I sit apples"', "a line a text"),
+        ("charlm score --json < lines.txt", "a JSON object a line, as the lines come"),
+        ('charlm score --tokens "To be"', "which token was the surprise?"),
+    ],
+)
+@click.argument("text", nargs=-1, help="texts; - reads all of stdin as one")
+@model_option
+@click.option("--tokens", is_flag=True, help="show the log-probability of each token")
+@json_option
+def score(text: tuple[str, ...], model: str | None, tokens: bool, as_json: bool) -> None:
+    """Tell how probable a text is.
+
+    The log-probability is the sum over the tokens of log p(token | all before it), in nats.
+    Without a text, each line of standard input is one.
+    """
+    opened = open_chosen(model)
     from charlm.tasks.score import score_text
 
-    is_filter = not values["text"]
     first = True
-    for text in _texts(values["text"]):
-        result = score_text(opened, text)
-        if values["json"]:
-            _show_json(result, with_tokens=values["tokens"])
+    for one in _texts(text):
+        result = score_text(opened, one)
+        if as_json:
+            _show_json(result, with_tokens=tokens)
             continue
         if first:
             out(bold(_HEADER, sys.stdout), trusted=True)
         first = False
         _show_row(result)
-        if values["tokens"]:
+        if tokens:
             _show_tokens(result)
-        if is_filter:
+        if not text:  # a filter answers line by line
             flush_out()
-    return 0
 
 
 def _texts(given: tuple[str, ...]) -> Iterator[str]:
@@ -82,25 +99,3 @@ def _show_json(result: ScoreResult, *, with_tokens: bool) -> None:
             {"token": item.token, "log_prob": item.log_prob} for item in result.per_token
         ]
     emit(record)
-
-
-SCORE = Command(
-    "score",
-    "tell how probable a text is",
-    run,
-    notes=(
-        "The log-probability is the sum over the tokens of log p(token | all before it), in nats. "
-        "Without a text, each line of standard input is one."
-    ),
-    arguments=(Argument("text", "texts; - reads all of stdin as one", repeats=True),),
-    options=(
-        MODEL,
-        Option("tokens", "show the log-probability of each token", kind=bool, default=False),
-        JSON,
-    ),
-    examples=(
-        ('charlm score "I like apples" "I sit apples"', "a line a text"),
-        ("charlm score --json < lines.txt", "a JSON object a line, as the lines come"),
-        ('charlm score --tokens "To be"', "which token was the surprise?"),
-    ),
-)

@@ -6,26 +6,39 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import click
+
 from charlm.cli.choice import say_note
-from charlm.cli.spec import JSON, Argument, Command
+from charlm.cli.command import Command
+from charlm.cli.completion import complete_model
+from charlm.cli.options import json_option
 from charlm.render.console import bold, out
 
 
-def run(values: Mapping[str, Any]) -> int:
-    """Show one model."""
+@click.command(
+    cls=Command, examples=[("charlm show shakespeare", "configuration, figures, files and card")]
+)
+@click.argument(
+    "name",
+    required=False,
+    shell_complete=complete_model,
+    help="name or folder of the model (default: the newest)",
+)
+@json_option
+def show(name: str | None, as_json: bool) -> None:
+    """Tell all about one model."""
     from charlm.tasks.show import show_model
 
-    facts = show_model(values["name"])
+    facts = show_model(name)
     say_note(facts.note)
-    if values["json"]:
+    if as_json:
         from charlm.render.machine import emit
 
         record = dataclasses.asdict(facts)
         del record["note"]
         emit(record)
-        return 0
+        return
     _show(facts)
-    return 0
 
 
 def _show(facts: Any) -> None:
@@ -65,15 +78,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif value is not None:
             rows.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
     return rows
-
-
-SHOW = Command(
-    "show",
-    "tell all about one model",
-    run,
-    arguments=(
-        Argument("name", "name or folder of the model (default: the newest)", complete="model"),
-    ),
-    options=(JSON,),
-    examples=(("charlm show shakespeare", "configuration, figures, files and card"),),
-)

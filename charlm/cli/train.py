@@ -3,40 +3,79 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+import click
 
 from charlm.base.durations import format_duration, parse_duration
 from charlm.base.errors import ConfigError
-from charlm.cli.options import config_from, options_from
-from charlm.cli.spec import JSON, Argument, Command, Option, UsageError
+from charlm.cli.command import Command
+from charlm.cli.completion import complete_corpus, complete_file
+from charlm.cli.options import config_from, json_option, options_from
 from charlm.tasks.train_events import HeldOut, Planned, TrainEvent, TrainResult
 from charlm.training.config import TrainConfig
 
 INTERRUPTED, TERMINATED = 130, 143
 
 
-def run(values: Mapping[str, Any]) -> int:
-    """Train, telling as it goes; return the exit status."""
-    config = config_from(TrainConfig, values)
+@click.command(
+    "lm",
+    cls=Command,
+    examples=[
+        ("charlm train", "the built-in corpus python, about a minute"),
+        ("charlm train novel.txt -o novel --max-time 3m", "a text of your own, three minutes"),
+        ("cat *.txt | charlm train lm - --tokenizer word", "from a pipe, a model of words"),
+        ("charlm train --resume -o novel", "go on after Ctrl-C, with the same text and settings"),
+    ],
+)
+@click.argument(
+    "corpus",
+    nargs=-1,
+    shell_complete=complete_corpus,
+    help="files, folders, globs, - for stdin, or corpora by name (default: python)",
+)
+@click.option("-o", "--name", metavar="NAME", help="name of the model (default: from the corpus)")
+@options_from(TrainConfig, complete={"valid": complete_file, "test": complete_file})
+@click.option("--resume", is_flag=True, help="go on with an interrupted training")
+@click.option("--overwrite", is_flag=True, help="replace a model of that name")
+@click.option("--dry-run", is_flag=True, help="say what would be done, and stop")
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")
+def lm(
+    corpus: tuple[str, ...],
+    name: str | None,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> int:
+    """Train a language model on text.
+
+    Name nothing but the text, and sizes and rates follow from it, the machine and the time.
+    Ctrl-C saves; --resume goes on. The word lm may be left out.
+    """
+    config = config_from(TrainConfig, settings)
     _check_durations(config)
     from charlm.tasks.train import train_language_model
 
     events = train_language_model(
-        list(values["corpus"]) or ["python"],
+        list(corpus) or ["python"],
         config,
-        name=values["name"],
-        resume=values["resume"],
-        overwrite=values["overwrite"],
-        dry_run=values["dry_run"],
+        name=name,
+        resume=resume,
+        overwrite=overwrite,
+        dry_run=dry_run,
     )
-    plan, result = follow(events, quiet=values["quiet"], live=not values["dry_run"])
-    if values["dry_run"]:
-        _show_plan(plan, as_json=values["json"])
+    plan, result = follow(events, quiet=quiet, live=not dry_run)
+    if dry_run:
+        _show_plan(plan, as_json=as_json)
         return 0
     if result is None:
         return 1
-    _show_result(result, as_json=values["json"])
+    _show_result(result, as_json=as_json)
     if not result.interrupted:
         return 0
     return TERMINATED if result.signal in ("SIGTERM", "SIGHUP") else INTERRUPTED
@@ -123,7 +162,7 @@ def _check_durations(config: TrainConfig) -> None:
             if text is not None:
                 parse_duration(text)
         except ConfigError as error:
-            raise UsageError(f"--{name.replace('_', '-')}: {error}") from error
+            raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from error
 
 
 def held_out_words(held: HeldOut) -> str:
@@ -144,37 +183,3 @@ def result_record(result: TrainResult) -> dict[str, Any]:
     if result.interrupted:
         wanted.append("interrupted")
     return {key: record[key] for key in wanted}
-
-
-TRAIN = Command(
-    "train",
-    "train a language model on text",
-    run,
-    notes=(
-        "Name nothing but the text, and sizes and rates follow from it, the machine and the time. "
-        "Ctrl-C saves; --resume goes on."
-    ),
-    arguments=(
-        Argument(
-            "corpus",
-            "files, folders, globs, - for stdin, or corpora by name (default: python)",
-            repeats=True,
-            complete="corpus",
-        ),
-    ),
-    options=(
-        Option("name", "name of the model (default: from the corpus)", short="o", metavar="NAME"),
-        *options_from(TrainConfig, complete={"valid": "file", "test": "file"}),
-        Option("resume", "go on with an interrupted training", kind=bool, default=False),
-        Option("overwrite", "replace a model of that name", kind=bool, default=False),
-        Option("dry_run", "say what would be done, and stop", kind=bool, default=False),
-        JSON,
-        Option("quiet", "no progress on stderr", kind=bool, short="q", default=False),
-    ),
-    examples=(
-        ("charlm train", "the built-in corpus python, about a minute"),
-        ("charlm train novel.txt -o novel --max-time 3m", "a text of your own, three minutes"),
-        ("cat *.txt | charlm train - --tokenizer word", "from a pipe, a model of words"),
-        ("charlm train --resume -o novel", "go on after Ctrl-C, with the same text and settings"),
-    ),
-)

@@ -1,24 +1,35 @@
 """What a shell may offer after the words so far."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import FishComplete
 
-from charlm.cli.completion import candidates
+from charlm.cli.completion import VARIABLE
+from charlm.cli.root import ROOT
+
+
+def items(*line):
+    """Return what Click offers for the last word."""
+    shell = FishComplete(ROOT, {}, "charlm", VARIABLE)
+    return shell.get_completions(list(line[:-1]), line[-1])
 
 
 def words(*line):
-    return [value for value, _ in candidates(line)]
+    return ["<files>" if item.type == "file" else item.value for item in items(*line)]
 
 
 def test_commands_are_offered_first():
     assert words("s") == ["sample", "score", "show"]
     assert words("") == [
         *["train", "sample", "score", "evaluate", "models", "show", "plot", "corpus"],
-        *["--help", "--version"],
     ]
+    assert words("--v") == ["--version", "--verbose"]
+    assert [item.help for item in items("mod")] == ["list the models"]
 
 
 @pytest.mark.parametrize(
@@ -30,14 +41,14 @@ def test_commands_are_offered_first():
         (("train", "lm", "--no-ti"), ["--no-tie-weights"]),
         (("train", "--cell", ""), ["lstm", "gru", "rnn"]),
         (("train", "--cell", "g"), ["gru"]),
-        (("train", "--cell=g"), ["--cell=gru"]),
+        (("train", "--cell=g"), ["gru"]),
         (("train", "--epochs", ""), []),
-        (("train", "--nonsense=x"), []),
+        (("train", "--nonsense=x"), ["<files>"]),
         (("train", "--valid", ""), ["<files>"]),
         (("train", "./x"), ["<files>"]),
         (("sample", ""), []),
-        (("nonsense", ""), []),
-        (("corpus", "nonsense", ""), []),
+        (("nonsense", "x"), []),
+        (("corpus", "nonsense", "x"), []),
         (("corpus", "add", "name", "f"), ["<files>"]),
     ],
 )
@@ -50,15 +61,26 @@ def test_models_and_corpora_are_offered_by_name(tiny):
     (tiny / "corpora" / "mine.txt").write_text("x")
     assert words("sample", "-m", "ti") == ["tiny"]
     assert words("show", "ti") == ["tiny"]
-    assert words("sample", "--model=ti") == ["--model=tiny"]
+    assert words("sample", "--model=ti") == ["tiny"]
     assert words("train", "mi") == ["mine"]
     assert words("train", "py") == ["python", "python-docs"]
     assert words("train", "zz") == ["<files>"]
 
 
-def test_the_answer_is_a_line_a_candidate(charlm):
-    assert charlm("--complete", "mod") == (0, "models\tlist the models\n", "")
-    assert charlm("--complete") == charlm("--complete", "")
+@pytest.mark.parametrize(
+    ("shell", "answer"), [("bash", "plain,models\n"), ("fish", "plain,models\tlist the models\n")]
+)
+def test_a_shell_asks_through_the_environment(charlm, monkeypatch, shell, answer):
+    monkeypatch.setenv(VARIABLE, f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", "charlm mod")
+    monkeypatch.setenv("COMP_CWORD", "1" if shell == "bash" else "mod")
+    assert charlm() == (0, answer, "")
+
+
+def test_a_name_that_could_steer_a_terminal_is_offered_as_an_escape(home):
+    (home / "corpora").mkdir()
+    (home / "corpora" / "a\x1b.txt").write_text("x")
+    assert "a\x1b" not in words("train", "a")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -69,7 +91,7 @@ def test_scripts_are_printed_and_installed(charlm, home, monkeypatch, shell):
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     status, script, _ = charlm("--show-completion")
     assert status == 0
-    assert "charlm --complete" in script
+    assert "_CHARLM_COMPLETE=" in script
     status, out, _ = charlm("--install-completion")
     path = out.splitlines()[0].removeprefix("wrote ")
     assert path.startswith(str(home))
@@ -78,11 +100,16 @@ def test_scripts_are_printed_and_installed(charlm, home, monkeypatch, shell):
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-def test_bash_completes(charlm, home):
+def test_bash_completes(charlm, tiny):
+    (tiny / "charlm").write_text(f'#!/bin/sh\nexec {sys.executable} -m charlm "$@"\n')
+    (tiny / "charlm").chmod(0o755)
     script = charlm("--show-completion", "bash")[1]
     code = (
-        "charlm() { printf 'sample\\tlet a model write\\nscore\\tx\\n'; }\n"
-        f"{script}\nCOMP_WORDS=(charlm s)\nCOMP_CWORD=1\n_charlm\necho ${{COMPREPLY[@]}}\n"
+        f"PATH={tiny}:$PATH\n{script}\nCOMP_WORDS=(charlm sample -m t)\nCOMP_CWORD=3\n"
+        "_charlm_completion charlm\necho ${COMPREPLY[@]}\n"
     )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("sample score\n", "")
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(
+        ["bash", "-c", code], capture_output=True, text=True, check=False, env=variables
+    )
+    assert (done.stdout, done.stderr) == ("tiny\n", "")

@@ -110,8 +110,7 @@ def test_any_locale_will_do(tiny, variables, shown):
         ("--help",),
         ("train", "--help"),
         ("--version",),
-        ("--complete", "sample", "-m", ""),
-        ("--complete", "train", ""),
+        ("--show-completion", "bash"),
         ("sample", "-m", "tiny", "-n", "5", "the"),
         ("score", "-m", "tiny", "the"),
         ("evaluate", "-m", "tiny", "a.txt"),
@@ -140,6 +139,29 @@ def test_no_query_imports_torch_and_none_piped_imports_rich(tiny, argv):
         check=False,
     )
     assert done.stderr == b"0 []"
+
+
+@pytest.mark.parametrize("line", ["charlm sample -m t", "charlm train ", "charlm --", "charlm s"])
+def test_no_answer_to_a_shell_imports_torch_or_numpy(tiny, line):
+    code = (
+        "import atexit, sys\n"
+        "heavy = {'torch', 'numpy', 'rich'}\n"
+        "atexit.register(lambda: sys.stderr.write(f'{sorted(heavy & set(sys.modules))}'))\n"
+        "from charlm.cli.app import run\n"
+        "sys.exit(run([]))\n"
+    )
+    words = {"_CHARLM_COMPLETE": "bash_complete", "COMP_WORDS": line}
+    words["COMP_CWORD"] = str(line.count(" "))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tiny,
+        env=environment(tiny, **words),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"[]")
+    assert done.stdout
 
 
 def test_help_imports_no_numpy(home):

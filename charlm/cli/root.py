@@ -1,0 +1,70 @@
+"""The tree of commands: every name with its line of help. A new command takes a line here."""
+
+from __future__ import annotations
+
+import click
+
+from charlm.cli.command import Group, Late
+from charlm.cli.completion import install_completion, show_completion
+from charlm.render.console import out
+
+
+def _group(name: str, short_help: str, *commands: Late, default: str = "") -> Group:
+    listed = {command.name: command for command in commands}
+    return Group(name, help=short_help, short_help=short_help, commands=listed, default=default)
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from charlm import __version__
+
+        out(f"charlm {__version__}")
+        ctx.exit()
+
+
+_COMMANDS = (
+    _group(
+        "train",
+        "train a language model on text",
+        Late("lm", "train:lm", "train a language model on text"),
+        default="lm",
+    ),
+    Late("sample", "sample:sample", "let a model write"),
+    Late("score", "score:score", "tell how probable a text is"),
+    Late("evaluate", "evaluate:evaluate", "measure a model on held-out text"),
+    Late("models", "models:models", "list the models"),
+    Late("show", "show:show", "tell all about one model"),
+    Late("plot", "plot:plot", "draw the loss curves of models"),
+    _group(
+        "corpus",
+        "list, show and keep texts to train on",
+        Late("list", "corpus:list_corpora", "list the corpora"),
+        Late("show", "corpus:show_corpus", "tell about one corpus, with its first lines"),
+        Late("add", "corpus:add_corpus", "keep a text of your own as a corpus"),
+    ),
+)
+
+ROOT = Group(
+    "charlm",
+    help="Small recurrent language models: train on your own text, then sample, score and compare.",
+    commands={command.name: command for command in _COMMANDS},
+    params=[
+        click.Option(
+            ["-V", "--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="show the version",
+        ),
+        show_completion(),
+        install_completion(),
+    ],
+    examples=(
+        ("charlm train", "a good model of the built-in corpus, in about a minute"),
+        ("charlm train lm novel.txt --max-time 3m", "the same on a text of your own"),
+        ('charlm sample "def " -n 400', "let the newest model write"),
+        ('charlm score "I like apples" "like I apples"', "which is likelier?"),
+    ),
+    epilog="charlm COMMAND --help tells more. Exit status: 0 done, 1 failed, 2 usage.",
+)

@@ -231,12 +231,13 @@ class Run:
                     yield from self._after(update)
                     if self.clock.elapsed() >= next_save:
                         self._save_resume()
+                        self._save_unfinished()
                         next_save = self.clock.elapsed() + saves
                         yield Saved(step=self.trainer.step, folder=str(self.folder))
                     if interrupts.signal:
                         break
             except TrainingDivergedError:
-                self._save_best(valid=None)
+                self._save_unfinished()
                 raise
             if interrupts.signal:
                 yield from self._stop(interrupts.signal)
@@ -359,7 +360,7 @@ class Run:
     def _stop(self, signal: str) -> Iterator[TrainEvent]:
         """Save after an interruption; the figures are those of the last look, not exact."""
         self._save_resume()
-        self._save_best(valid=None)
+        self._save_unfinished()
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(None, None, signal)
 
@@ -369,10 +370,10 @@ class Run:
         if self.validation is not None:
             yield self._look()
         yield Message(text="scoring the held-out text exactly")
-        weights = self.best[2] if self.best is not None else self._final_arrays()
+        step, weights = self._best_arrays()
         valid = self._exact(weights, self.data.valid)
         test = self._exact(weights, self.data.test)
-        self._save_best(valid=valid, test=test)
+        self._save_model(weights, step=step, valid=valid, test=test)
         clear_resume(self.folder)
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(valid, test, "")
@@ -428,12 +429,18 @@ class Run:
             for name, tensor in self.model.state_dict().items()
         }
 
-    def _save_best(self, *, valid: HeldOut | None, test: HeldOut | None = None) -> None:
+    def _best_arrays(self) -> tuple[int, Arrays]:
+        """Return the best weights and their step, in the type in which they are stored."""
         if self.best is not None:
             _, step, arrays = self.best
         else:
             step, arrays = self.trainer.step, self._final_arrays()
-        self._save_model(arrays, step=step, valid=valid, test=test)
+        storage = np.dtype(self.config.storage)
+        return step, {name: array.astype(storage) for name, array in arrays.items()}
+
+    def _save_unfinished(self) -> None:
+        step, weights = self._best_arrays()
+        self._save_model(weights, step=step, valid=None)
 
     def _save_model(
         self, arrays: Arrays, *, step: int, valid: HeldOut | None, test: HeldOut | None = None

@@ -86,8 +86,13 @@ class TrainConfig:
     threads: int | None = setting(None, "CPU threads", ge=1, le=1024)
     seed: int = setting(0, "seed of weights, dropout and data order", ge=0)
     # run
+    storage: str = setting(
+        "float32",
+        "type of the saved weights; float16 halves the file",
+        choices=("float32", "float16"),
+    )
     eval_every: str | None = setting(None, "time between validations: 20s, 5m")
-    save_every: str = setting("60s", "time between saves")
+    save_every: str = setting("30s", "time between saves")
     sample_every: str | None = setting(None, "time between samples shown while training")
 
     def __post_init__(self) -> None:

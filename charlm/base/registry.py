@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -66,6 +65,8 @@ def did_you_mean(name: str, known: object) -> str:
         >>> did_you_mean("zzz", ["obama"])
         ''
     """
+    import difflib
+
     names = [str(item) for item in known] if hasattr(known, "__iter__") else []
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -44,7 +44,7 @@ class IdInputs:
             return np.asarray(product.reshape(*ids.shape, -1))
         filled = self.filled[ids]
         if not filled.all():
-            for token_id in np.unique(ids[~filled]).tolist():
+            for token_id in set(ids[~filled].tolist()):  # np.unique imports numpy.ma
                 self._fill(token_id)
         return np.asarray(self.table[ids])
 

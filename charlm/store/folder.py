@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -40,7 +39,6 @@ from charlm.store.manifest import CARD, MANIFEST, REMEDY, Manifest, dump_manifes
 SAVING = ".saving"
 NEXT = ".next"
 _TRIES = 100
-logger = logging.getLogger(__name__)
 
 
 def commit(folder: Path, files: Mapping[str, Contents]) -> None:
@@ -67,7 +65,11 @@ def commit(folder: Path, files: Mapping[str, Contents]) -> None:
     try:
         settle(folder)
     except (OSError, CheckpointError) as error:  # it is durable in .next/ and read from there
-        logger.warning("%s: saved, but its files could not be moved: %s", folder, error)
+        import logging  # a query, which logs nothing, starts 6 ms sooner without
+
+        logging.getLogger(__name__).warning(
+            "%s: saved, but its files could not be moved: %s", folder, error
+        )
 
 
 def _stage(staging: Path, files: Mapping[str, Contents]) -> None:

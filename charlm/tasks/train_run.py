@@ -39,7 +39,7 @@ from charlm.training.config import TrainConfig
 from charlm.training.evaluate import Validation
 from charlm.training.loop import Trainer, TrainingDivergedError, Update, train_steps
 from charlm.training.optim import AveragedWeights, build_adamw
-from charlm.training.presets import OPERATIONS, Budget, Plan, budget_of, plan_run
+from charlm.training.presets import OPERATIONS, Budget, Plan, budget_of, plan_run, step_weights
 from charlm.training.resume import Arrays, pack, unpack
 
 # Shares of a run at which the validation text is looked at, and the most tokens of it.
@@ -74,6 +74,7 @@ class Run:
                 self.config,
                 vocab_size=size,
                 train_tokens=len(self.data.train.ids),
+                chars_per_token=self.data.train.chars_per_token,
                 operations_per_second=operations,
             )
         else:
@@ -100,6 +101,7 @@ class Run:
             dataclasses.replace(self.config, hidden_size=384),
             vocab_size=min(self.data.tokenizer.vocab_size, 512),
             train_tokens=len(self.data.train.ids),
+            chars_per_token=1.0,
             operations_per_second=0.0,
         )
         model = LanguageModel(plan.model).to(self.device)
@@ -107,8 +109,7 @@ class Run:
         found = choose_arithmetic(
             model, self.config.precision, batch_size=plan.batch_size, bptt=plan.bptt
         )
-        weights = plan.model.count_parameters()
-        return OPERATIONS * weights * (found.tokens_per_second or 0.0)
+        return OPERATIONS * step_weights(plan.model) * (found.tokens_per_second or 0.0)
 
     def _build(self) -> None:
         self.model = LanguageModel(self.settled.model, self.settled.dropouts)

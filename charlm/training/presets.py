@@ -17,11 +17,13 @@ from charlm.models.language_model import Dropouts
 from charlm.training.config import TrainConfig
 
 DEFAULT_SECONDS = 60.0
-# Tokens that a model of n weights should see, a weight: below it learns too little for its size,
-# above it a larger one would have learnt more in the same time.
-TOKENS_PER_WEIGHT = 12.0
+# Characters that a model should read, for each of its recurrent weights: with fewer it learns too
+# little for its size, with more a larger one would have learnt more in the same time.
+CHARS_PER_WEIGHT = 2.3
+SIZES = range(64, 1_025, 64)
 # Operations of one update, a weight and a token: 2 forward, 4 backward.
 OPERATIONS = 6.0
+LARGE_VOCABULARY = 1_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,40 +92,77 @@ def budget_of(config: TrainConfig) -> Budget:
 
 
 def plan_run(
-    config: TrainConfig, *, vocab_size: int, train_tokens: int, operations_per_second: float
+    config: TrainConfig,
+    *,
+    vocab_size: int,
+    train_tokens: int,
+    chars_per_token: float,
+    operations_per_second: float,
 ) -> Plan:
     """Return the plan for a corpus on a machine that does so many operations a second."""
-    large_vocab = vocab_size >= 1_000
-    batch_size = config.batch_size or _fit_batch(32 if large_vocab else 64, train_tokens)
-    bptt = config.bptt or 32
-    expected = _expected_tokens(config, train_tokens)
-    hidden = config.hidden_size or _choose_hidden(
-        budget_of(config), operations_per_second, vocab_size, train_tokens, expected
-    )
-    tie = large_vocab if config.tie_weights is None else config.tie_weights
-    embedding = config.embedding_dim or (hidden if large_vocab else 64)
-    model = LanguageModelConfig(
-        vocab_size=vocab_size,
-        cell=config.cell,
-        reset=config.reset,
-        embedding_dim=embedding,
-        hidden_size=hidden,
-        num_layers=config.num_layers or 1,
-        skip=bool(config.skip),
-        tie_weights=tie,
-    )
+    words = vocab_size >= LARGE_VOCABULARY
+    sizes = [config.hidden_size] if config.hidden_size else list(SIZES)
+    models = [_model(config, vocab_size, size) for size in sizes]
+    operations = (budget_of(config).seconds or 0.0) * operations_per_second
+    model = models[0]
+    for larger in models[1:]:
+        tokens = _possible_tokens(config, larger, train_tokens, operations)
+        if tokens * chars_per_token >= CHARS_PER_WEIGHT * recurrent_weights(larger):
+            model = larger
+    tokens = _possible_tokens(config, model, train_tokens, operations)
     return Plan(
         model=model,
-        dropouts=_choose_dropouts(config, large_vocab),
+        dropouts=_choose_dropouts(config, words, tokens / max(1, train_tokens)),
         optimizer=config.optimizer or "adamw",
-        learning_rate=_or(config.learning_rate, 4e-3 if large_vocab else 6e-3),
+        learning_rate=_or(config.learning_rate, 4e-3 if words else _rate(model.hidden_size)),
         weight_decay=_or(config.weight_decay, 0.01),
         max_grad_norm=_or(config.max_grad_norm, 1.0),
-        batch_size=batch_size,
-        bptt=bptt,
+        batch_size=config.batch_size or _fit_batch(32 if words else 64, train_tokens),
+        bptt=config.bptt or (40 if words else 32),
         ema=_or(config.ema, 0.0),
         restart_probability=0.03,
     )
+
+
+def _model(config: TrainConfig, vocab_size: int, hidden: int) -> LanguageModelConfig:
+    words = vocab_size >= LARGE_VOCABULARY
+    return LanguageModelConfig(
+        vocab_size=vocab_size,
+        cell=config.cell,
+        reset=config.reset,
+        embedding_dim=config.embedding_dim or (hidden if words else 64),
+        hidden_size=hidden,
+        num_layers=config.num_layers or 1,
+        skip=bool(config.skip),
+        tie_weights=words if config.tie_weights is None else config.tie_weights,
+    )
+
+
+def recurrent_weights(model: LanguageModelConfig) -> int:
+    """Return how many weights the layers hold, without embedding and output."""
+    shapes = model.tensor_shapes().items()
+    return sum(math.prod(shape) for name, shape in shapes if name.startswith("layers."))
+
+
+def step_weights(model: LanguageModelConfig) -> int:
+    """Return how many weights a token is multiplied with: all but the embedding's lookup."""
+    output = model.vocab_size * (model.embedding_dim if model.tie_weights else model.output_size)
+    return recurrent_weights(model) + output
+
+
+def _possible_tokens(
+    config: TrainConfig, model: LanguageModelConfig, train_tokens: int, operations: float
+) -> float:
+    """Return how many tokens the run will see, as far as that is known."""
+    limits = [operations / OPERATIONS / step_weights(model)] if operations else []
+    if config.epochs is not None:
+        limits.append(config.epochs * train_tokens)
+    return min(limits, default=5.0 * train_tokens)
+
+
+def _rate(hidden: int) -> float:
+    """Return the peak learning rate: 6e-3 up to 512 units, less for more."""
+    return 6e-3 if hidden <= 512 else 5e-3
 
 
 def _or(value: float | None, default: float) -> float:
@@ -135,35 +174,12 @@ def _fit_batch(wanted: int, train_tokens: int) -> int:
     return max(1, min(wanted, train_tokens // 64))
 
 
-def _expected_tokens(config: TrainConfig, train_tokens: int) -> float | None:
-    if config.epochs is not None:
-        return config.epochs * train_tokens
-    return None
-
-
-def _choose_hidden(
-    budget: Budget,
-    operations_per_second: float,
-    vocab_size: int,
-    train_tokens: int,
-    expected: float | None,
-) -> int:
-    """Return the size at which the time allows `TOKENS_PER_WEIGHT` tokens a weight."""
-    if budget.seconds is not None:
-        operations = budget.seconds * operations_per_second
-        weights = math.sqrt(operations / OPERATIONS / TOKENS_PER_WEIGHT)
-    else:
-        weights = (expected or 10.0 * train_tokens) / TOKENS_PER_WEIGHT
-    # 4 H^2 recurrent weights, and with a large vocabulary V * H tied ones
-    vocab = vocab_size if vocab_size >= 1_000 else 0
-    hidden = (math.sqrt(vocab * vocab + 32.0 * weights) - vocab) / 16.0 if vocab else 0.0
-    if not vocab:
-        hidden = math.sqrt(weights / 4.0)
-    return int(min(1_024, max(64, round(hidden / 64) * 64)))
-
-
-def _choose_dropouts(config: TrainConfig, large_vocab: bool) -> Dropouts:
-    output, inner, layer = (0.4, 0.4, 0.25) if large_vocab else (0.3, 0.1, 0.1)
+def _choose_dropouts(config: TrainConfig, words: bool, epochs: float) -> Dropouts:
+    """Return the dropouts: little where the text is read once or twice, more with every epoch."""
+    strength = min(1.0, max(0.0, math.log2(max(epochs, 1.0)) / 3.0))
+    output, inner, layer = (
+        (0.4, 0.4, 0.25) if words else (0.1 + 0.4 * strength, 0.1 * strength, 0.1)
+    )
     return Dropouts(
         output=_or(config.dropout, output),
         input=_or(config.input_dropout, inner),

@@ -256,7 +256,9 @@ def test_every_form_trains_and_scores_exactly(corpus, form):
 def test_the_plan_survives_its_json(corpus):
     from charlm.training.presets import Plan, plan_run
 
-    plan = plan_run(config(), vocab_size=65, train_tokens=10_000, operations_per_second=0.0)
+    plan = plan_run(
+        config(), vocab_size=65, train_tokens=10_000, chars_per_token=1.0, operations_per_second=0.0
+    )
     assert Plan.from_values(plan.to_values(), config()) == plan
     faster = Plan.from_values(plan.to_values(), config(learning_rate=0.5))
     assert faster == dataclasses.replace(plan, learning_rate=0.5)

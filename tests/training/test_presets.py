@@ -1,0 +1,65 @@
+"""What is chosen where the user left it open."""
+
+import pytest
+
+from charlm.base.errors import ConfigError
+from charlm.training.config import TrainConfig
+from charlm.training.presets import budget_of, plan_run, recurrent_weights, step_weights
+
+
+def plan(config=None, *, vocab=65, tokens=1_000_000, chars=1.0, speed=4e11):
+    return plan_run(
+        config or TrainConfig(max_time="3m"),
+        vocab_size=vocab,
+        train_tokens=tokens,
+        chars_per_token=chars,
+        operations_per_second=speed,
+    )
+
+
+def test_more_time_and_a_faster_machine_give_larger_models():
+    short, long = (plan(TrainConfig(max_time=time)).model.hidden_size for time in ("20s", "10m"))
+    assert short < long
+    assert plan(speed=1e10).model.hidden_size < plan(speed=1e12).model.hidden_size
+
+
+def test_the_chosen_model_can_read_enough_in_its_time():
+    chosen = plan().model
+    tokens = 180 * 4e11 / 6 / step_weights(chosen)
+    assert tokens >= 2.3 * recurrent_weights(chosen)
+
+
+def test_what_the_user_names_is_taken():
+    named = TrainConfig(
+        hidden_size=96, embedding_dim=7, dropout=0.0, learning_rate=0.1, batch_size=3, bptt=5
+    )
+    chosen = plan(named)
+    assert (chosen.model.hidden_size, chosen.model.embedding_dim) == (96, 7)
+    assert (chosen.dropouts.output, chosen.learning_rate) == (0.0, 0.1)
+    assert (chosen.batch_size, chosen.bptt) == (3, 5)
+
+
+def test_words_share_their_embedding_with_the_output_and_characters_do_not():
+    assert plan(vocab=10_000, chars=5.0).model.tie_weights
+    assert not plan(vocab=65).model.tie_weights
+    assert not plan(TrainConfig(tie_weights=False), vocab=10_000).model.tie_weights
+
+
+def test_more_epochs_mean_more_dropout():
+    few, many = (plan(tokens=tokens).dropouts.output for tokens in (50_000_000, 500_000))
+    assert few < many
+
+
+def test_a_short_text_gets_fewer_streams():
+    assert plan(tokens=640).batch_size == 10
+
+
+def test_a_run_without_a_limit_takes_a_minute():
+    assert budget_of(TrainConfig()).seconds == 60.0
+    assert budget_of(TrainConfig(epochs=2.0)).seconds is None
+
+
+@pytest.mark.parametrize("text", ["soon", "0s", "-3m", "3 parsecs"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(ConfigError, match="is no duration"):
+        budget_of(TrainConfig(max_time=text))

@@ -66,7 +66,6 @@ class TrainConfig:
     )
     weight_decay: float | None = setting(None, "decoupled weight decay", ge=0.0)
     # optimisation
-    optimizer: str | None = setting(None, "adamw or muon", choices=("adamw", "muon"))
     learning_rate: float | None = setting(None, "peak learning rate", gt=0.0)
     max_grad_norm: float | None = setting(None, "global norm to clip gradients to", gt=0.0)
     batch_size: int | None = setting(None, "parallel streams", ge=1, le=65_536)

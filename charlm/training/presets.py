@@ -41,7 +41,6 @@ class Plan:
 
     model: LanguageModelConfig
     dropouts: Dropouts
-    optimizer: str
     learning_rate: float
     weight_decay: float
     max_grad_norm: float
@@ -100,6 +99,8 @@ def plan_run(
     operations_per_second: float,
 ) -> Plan:
     """Return the plan for a corpus on a machine that does so many operations a second."""
+    if config.preset == "plain":
+        config = _plain(config)
     words = vocab_size >= LARGE_VOCABULARY
     sizes = [config.hidden_size] if config.hidden_size else list(SIZES)
     models = [_model(config, vocab_size, size) for size in sizes]
@@ -113,7 +114,6 @@ def plan_run(
     return Plan(
         model=model,
         dropouts=_choose_dropouts(config, words, tokens / max(1, train_tokens)),
-        optimizer=config.optimizer or "adamw",
         learning_rate=_or(config.learning_rate, 4e-3 if words else _rate(model.hidden_size)),
         weight_decay=_or(config.weight_decay, 0.01),
         max_grad_norm=_or(config.max_grad_norm, 1.0),
@@ -122,6 +122,23 @@ def plan_run(
         ema=_or(config.ema, 0.0),
         restart_probability=0.03,
     )
+
+
+def _plain(config: TrainConfig) -> TrainConfig:
+    """Return the settings with one small layer, and nothing to help it, where they are open."""
+    usual = {
+        "hidden_size": 256,
+        "embedding_dim": 64,
+        "tie_weights": False,
+        "dropout": 0.0,
+        "input_dropout": 0.0,
+        "layer_dropout": 0.0,
+        "weight_decay": 0.0,
+        "batch_size": 32,
+        "bptt": 64,
+    }
+    left_open = {name: value for name, value in usual.items() if getattr(config, name) is None}
+    return dataclasses.replace(config, **left_open)
 
 
 def _model(config: TrainConfig, vocab_size: int, hidden: int) -> LanguageModelConfig:

@@ -50,6 +50,13 @@ def test_more_epochs_mean_more_dropout():
     assert few < many
 
 
+def test_the_plain_preset_is_one_small_layer_and_what_the_user_names():
+    chosen = plan(TrainConfig(preset="plain", hidden_size=100, max_time="1h"))
+    assert (chosen.model.hidden_size, chosen.model.num_layers) == (100, 1)
+    assert (chosen.dropouts.output, chosen.dropouts.input) == (0.0, 0.0)
+    assert plan(TrainConfig(preset="plain")).model.hidden_size == 256
+
+
 def test_a_short_text_gets_fewer_streams():
     assert plan(tokens=640).batch_size == 10
 

@@ -1,0 +1,114 @@
+"""Interpolated modified Kneser-Ney smoothing, estimated from counts in one pass an order.
+
+With c the counts of `counting.Level`, D(c) the discount of a count and h' the context h without
+its first token:
+
+    p(w | h) = (c(h w) - D(c(h w))) / c(h .)  +  g(h) p(w | h'),    g(h) = sum D(c(h .)) / c(h .)
+
+and the unigrams are interpolated in the same way with 1 / vocab_size, so that a token that was
+never seen has a share too.
+
+Source:
+    Chen and Goodman (1999), An empirical study of smoothing techniques for language modeling,
+    equations 26 and 27; the treatment of sentence starts, of unknown words and of discounts that
+    cannot be estimated follows Heafield et al. (2013), lmplz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.ngram.config import NgramConfig
+from charlm.ngram.counting import IdArray, Level, count_ngrams, mark_text
+from charlm.ngram.model import NgramModel
+
+Float64 = npt.NDArray[np.float64]
+FALLBACK = (0.5, 1.0, 1.5)
+
+
+def build_ngram(
+    ids: IdArray,
+    *,
+    vocab_size: int,
+    order: int = 5,
+    start_id: int | None = None,
+    line_end_id: int | None = None,
+) -> NgramModel:
+    """Return the model of a text.
+
+    Args:
+        ids: the text, (time,), at least one token.
+        vocab_size: ids run from 0 to this, exclusive.
+        order: most tokens an n-gram has.
+        start_id: what a text is taken to follow when it is scored: a token, as the line end, or
+            `vocab_size`, the mark before the text and its lines; None for nothing.
+        line_end_id: the token that ends a line, where no n-gram shall reach over lines.
+
+    Raises:
+        ValueError: if there is no token, or one outside the vocabulary.
+    """
+    if not len(ids) or ids.min() < 0 or ids.max() >= vocab_size:
+        raise ValueError(f"ids must be at least one token from 0 to {vocab_size - 1}")
+    levels = count_ngrams(mark_text(ids, vocab_size, line_end_id), order, vocab_size)
+    config = NgramConfig(
+        order=order,
+        vocab_size=vocab_size,
+        ngrams=(vocab_size, *(len(level.keys) for level in levels[1:])),
+        start_id=start_id,
+        line_end_id=line_end_id,
+    )
+    return NgramModel(config, _estimate(levels, vocab_size))
+
+
+def estimate_discounts(counts: npt.NDArray[np.int64]) -> Float64:
+    """Return the discount of counts 0, 1, 2, and 3 or more.
+
+    Where a text is too short or too regular to tell, they are 0.5, 1 and 1.5.
+
+    Example:
+        >>> estimate_discounts(np.repeat([1, 2, 3, 4], [8, 4, 2, 1])).tolist()
+        [0.0, 0.5, 1.25, 2.0]
+    """
+    seen = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].astype(float)
+    if seen[:3].all():
+        share = seen[0] / (seen[0] + 2.0 * seen[1])
+        steps = np.arange(1.0, 4.0)
+        found = steps - (steps + 1.0) * share * seen[1:] / seen[:3]
+        if (found > 0.0).all() and (found <= steps).all():
+            return np.concatenate([[0.0], found])
+    return np.array([0.0, *FALLBACK])
+
+
+def _estimate(levels: Sequence[Level], vocab_size: int) -> dict[str, npt.NDArray[Any]]:
+    counts = levels[0].counts[:vocab_size]  # the mark itself is never predicted
+    taken = estimate_discounts(counts)[np.minimum(counts, 3)]
+    total = counts.sum()
+    probs: Float64 = (counts - taken + taken.sum() / vocab_size) / total
+    arrays: dict[str, npt.NDArray[Any]] = {"log_prob.1": _log(probs)}
+    for length, level in enumerate(levels[1:], start=2):
+        contexts = len(levels[length - 2].counts)
+        probs, rest = _interpolate(level, probs, contexts, vocab_size + 1)
+        arrays[f"backoff.{length - 1}"] = _log(rest)
+        arrays[f"keys.{length}"] = level.keys
+        arrays[f"log_prob.{length}"] = _log(probs)
+    return arrays
+
+
+def _interpolate(level: Level, lower: Float64, contexts: int, size: int) -> tuple[Float64, Float64]:
+    """Return p of each n-gram, and the mass each context leaves; 1 where nothing followed it."""
+    parents = level.keys // size
+    taken = estimate_discounts(level.counts)[np.minimum(level.counts, 3)]
+    totals = np.bincount(parents, weights=level.counts, minlength=contexts)
+    left = np.bincount(parents, weights=taken, minlength=contexts)
+    rest = np.ones(contexts)
+    np.divide(left, totals, out=rest, where=totals > 0)
+    probs = (level.counts - taken) / totals[parents] + rest[parents] * lower[level.suffixes]
+    return probs, rest
+
+
+def _log(probs: Float64) -> npt.NDArray[np.float32]:
+    return np.log(probs).astype(np.float32)

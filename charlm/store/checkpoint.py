@@ -63,7 +63,11 @@ class StoredModel:
     buffer: Buffer = dataclasses.field(repr=False)
 
     def tensors(
-        self, expected: Mapping[str, tuple[int, ...]] | None = None, *, check_finite: bool = True
+        self,
+        expected: Mapping[str, tuple[int, ...]] | None = None,
+        *,
+        check_finite: bool = True,
+        floats_only: bool = True,
     ) -> dict[str, Array]:
         """Return the weights by name, read-only, in the dtypes they were saved in.
 
@@ -72,6 +76,7 @@ class StoredModel:
         Args:
             expected: names and shapes, exactly; None takes what is there.
             check_finite: refuse NaN and infinities.
+            floats_only: refuse whole numbers.
 
         Raises:
             CheckpointError: if names, shapes or numbers are not as expected.
@@ -81,7 +86,7 @@ class StoredModel:
             str(self.folder / TENSORS),
             expected,
             check_finite=check_finite,
-            floats_only=True,
+            floats_only=floats_only,
         )
 
 
@@ -103,7 +108,7 @@ def save_model(
 
     Args:
         folder: the model folder; made if missing.
-        kind: `lm`, `tagger`, …
+        kind: `lm`, `ngram`, `tagger`, …
         model_config: plain JSON values.
         tokenizer_config: plain JSON values.
         tokenizer_files: contents by plain lower-case file name.

@@ -17,6 +17,9 @@ from charlm.store.manifest import CONFIG, TENSORS, TRAINING
 from charlm.store.tensor_header import MAX_HEADER
 from charlm.store.tensor_header import parse_header as parse_tensor_header
 
+INDICES = frozenset({"I64", "U64", "I32", "U32"})
+"""Types of arrays that say where parameters are, and are none themselves."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ModelSummary:
@@ -78,10 +81,13 @@ def _count_parameters(version: Version) -> int:
     size = version.manifest.files[TENSORS].size
     head = os.pread(version.fds[TENSORS], 8 + MAX_HEADER, 0)
     entries, _ = parse_tensor_header(head, size, str(version.folder / TENSORS))
-    return sum(math.prod(entry.shape) for entry in entries.values())
+    counted = (entry for entry in entries.values() if entry.dtype not in INDICES)
+    return sum(math.prod(entry.shape) for entry in counted)
 
 
 def _form(config: dict[str, Any]) -> str:
+    if type(config.get("order")) is int:
+        return f"{config['order']}-gram"
     layers, hidden, cell = (config.get(key) for key in ("num_layers", "hidden_size", "cell"))
     if type(layers) is int and type(hidden) is int and isinstance(cell, str):
         return f"{layers} x {hidden} {cell[:20].upper()}"

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 
 from charlm.base.errors import CorpusError
-from charlm.engine.scoring import evaluate_ids
 from charlm.tasks.load import OpenModel, count_unknown
+from charlm.tasks.scoring import evaluate_ids
 from charlm.text.corpora import open_corpus
 
 

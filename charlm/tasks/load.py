@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charlm.base.config import from_json
 from charlm.base.errors import CheckpointError
@@ -16,7 +16,10 @@ from charlm.store.locate import find_model
 from charlm.text.tokenizers import load_tokenizer
 from charlm.text.tokenizers.protocol import Tokenizer
 
-LANGUAGE_MODEL_KINDS = ("lm",)
+if TYPE_CHECKING:
+    from charlm.ngram.model import NgramModel
+
+LANGUAGE_MODEL_KINDS = ("lm", "ngram")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class OpenModel:
 
     name: str
     folder: Path
-    model: LanguageModel
+    model: LanguageModel | NgramModel
     tokenizer: Tokenizer
     stored: StoredModel
     note: str = ""
@@ -41,14 +44,13 @@ def open_model(
     """
     found = find_model(name, kinds)
     stored = load_model(found.folder, kinds=kinds)
-    config = model_config(stored)
+    model = _build_model(stored)
     tokenizer = load_tokenizer(stored.tokenizer_config, stored.tokenizer_files)
-    if tokenizer.vocab_size != config.vocab_size:
+    if tokenizer.vocab_size != model.vocab_size:
         raise CheckpointError(
             f"{found.folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
-            f"the model {config.vocab_size}; train it again"
+            f"the model {model.vocab_size}; train it again"
         )
-    model = LanguageModel(config, stored.tensors(config.tensor_shapes()))
     return OpenModel(
         name=found.folder.resolve().name,
         folder=found.folder,
@@ -57,6 +59,15 @@ def open_model(
         stored=stored,
         note=found.how,
     )
+
+
+def _build_model(stored: StoredModel) -> LanguageModel | NgramModel:
+    if stored.kind == "ngram":
+        from charlm.ngram.folder import restore_ngram
+
+        return restore_ngram(stored)
+    config = model_config(stored)
+    return LanguageModel(config, stored.tensors(config.tensor_shapes()))
 
 
 def model_config(stored: Any) -> LanguageModelConfig:

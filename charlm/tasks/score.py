@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from charlm.engine.scoring import score_ids
 from charlm.tasks.load import OpenModel, count_unknown
+from charlm.tasks.scoring import score_ids
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

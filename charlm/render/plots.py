@@ -15,8 +15,6 @@ from charlm.base.errors import TaskError
 from charlm.render.chart import chart
 from charlm.render.console import is_terminal, one_line, out, wants_color
 
-NARROWEST = 30
-
 
 class Drawable(Protocol):
     """A line with a label."""
@@ -39,16 +37,12 @@ class Drawable(Protocol):
 
 
 def draw(curves: Sequence[Drawable], title: str) -> None:
-    """Write the curves to stdout as characters; a terminal too narrow gets the figures."""
+    """Write the curves to stdout as characters."""
     columns, rows = _terminal_size()
-    if columns < NARROWEST:
-        for curve in curves:
-            out(one_line(f"{curve.label}: {curve.values[0]:.4g} to {curve.values[-1]:.4g}"))
-        return
     lines = chart(
         [(one_line(c.label), list(zip(c.steps, c.values, strict=True))) for c in curves],
         columns=min(columns, 120),
-        rows=max(6, min(rows - 6 - len(curves), 24)),
+        rows=max(5, min(rows - 6 - len(curves), 24)),
         color=wants_color(sys.stdout),
         title=title,
     )

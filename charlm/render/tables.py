@@ -1,11 +1,11 @@
-"""Aligned columns for people: on a terminal cut to its width, in a pipe never cut."""
+"""Tables for people: drawn by Rich on a terminal, in a pipe plain aligned columns, never cut."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from charlm.render.console import bold, one_line, out, width
+from charlm.render.console import bold, one_line, out, wants_color, width
 
 
 def columns_of(text: str) -> int:
@@ -36,65 +36,63 @@ def cut(text: str, columns: int) -> str:
     return text + "…" if columns > 0 else ""
 
 
-def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """Return `text` filled with blanks to `columns`."""
-    blanks = " " * (columns - columns_of(text))
-    return blanks + text if right else text + blanks
-
-
-def layout(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int], limit: int | None
-) -> list[str]:
-    """Return the lines of a table; the first is the header.
+def show_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()
+) -> None:
+    """Write a table to stdout; every cell is made one harmless line first.
 
     Args:
         header: a title a column.
-        rows: cells, already one line each.
+        rows: the cells.
         right: columns to align at the right.
-        limit: widest line, or None; the widest column gives way first. Where the columns cannot
-            fit at all, each row becomes a block of `title: cell` lines instead.
     """
-    table = [list(header), *[list(row) for row in rows]]
-    widths = [max(columns_of(row[i]) for row in table) for i in range(len(header))]
-    if limit is not None and not _shrink(widths, limit):
-        return _blocks(header, rows, limit)
+    clean = [[one_line(cell) for cell in row] for row in rows]
+    limit = width(sys.stdout)
+    if limit is not None:
+        _show_fitted(header, clean, right, limit)
+        return
+    for number, line in enumerate(layout([header, *clean], right)):
+        out(line if number else bold(line, sys.stdout), trusted=True)
+
+
+def layout(table: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
+    """Return the lines of a table of one-line cells, each column as wide as its widest."""
+    widths = [max(map(columns_of, column)) for column in zip(*table, strict=True)]
     lines = []
     for row in table:
-        cells = [
-            pad(cut(cell, widths[i]), widths[i], right=i in right) for i, cell in enumerate(row)
-        ]
+        cells = []
+        for index, cell in enumerate(row):
+            blanks = " " * (widths[index] - columns_of(cell))
+            cells.append(blanks + cell if index in right else cell + blanks)
         lines.append("  ".join(cells).rstrip())
     return lines
 
 
-def _shrink(widths: list[int], limit: int) -> bool:
-    room = limit - 2 * (len(widths) - 1)
-    excess = sum(widths) - room
-    widest = widths.index(max(widths))
-    if excess > 0 and widths[widest] - excess >= 8:
-        widths[widest] -= excess
-        excess = 0
-    return excess <= 0
-
-
-def _blocks(header: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> list[str]:
-    lines = []
-    for row in rows:
-        lines.append("")
-        lines += [cut(f"{title}: {cell}", limit) for title, cell in zip(header, row, strict=True)]
-    return lines or [""]
-
-
-def show_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: set[int] | None = None
+def _show_fitted(
+    header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int], limit: int
 ) -> None:
-    """Write a table to stdout; every cell is made one harmless line first."""
-    clean = [[one_line(cell) for cell in row] for row in rows]
-    lines = layout(header, clean, right=right or set(), limit=width(sys.stdout))
-    if lines[0]:
-        out(bold(lines[0], sys.stdout), trusted=True)
-    for line in lines[1:]:
-        out(line, trusted=True)
+    """Write a table whose cells wrap, or where not even words fit, its rows as facts."""
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text  # as Text, no cell is taken for markup
+
+    # To Rich a terminal without colours is none, so that it neither paints nor guesses a width.
+    console = Console(width=limit, force_terminal=wants_color(sys.stdout))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, title in enumerate(header):
+        table.add_column(title, justify="right" if index in right else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    unlimited = console.options.update(max_width=100_000)
+    if Measurement.get(console, unlimited, table).minimum > limit:
+        for row in rows:
+            show_facts(list(zip(header, row, strict=True)))
+            out()
+        return
+    with console.capture() as drawn:
+        console.print(table)
+    out(drawn.get(), end="", trusted=True)
 
 
 def show_facts(facts: Sequence[tuple[str, str]], *, indent: int = 0) -> None:

@@ -274,7 +274,8 @@ def test_a_card_cannot_steer_a_terminal(charlm, tiny, monkeypatch):
 def test_plot_draws_in_the_terminal(charlm, tiny):
     status, out, err = charlm("plot", "tiny")
     assert (status, err) == (0, "")
-    assert out.startswith("bits per character\n     4│")
+    assert out.startswith("bits per character\n    ┌──")
+    assert "\n4.00┤" in out
     assert out.endswith("• tiny train: lowest 3, last 3\n+ tiny valid: lowest 3.5, last 3.5\n")
     curves = [
         json.loads(line)

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from charlm.render.chart import chart
 from charlm.render.progress import (
     LiveProgress,
     PlainProgress,
@@ -95,36 +94,3 @@ def test_a_live_line_lets_what_stays_pass_above_it(monkeypatch, columns):
     if columns == "100":
         assert "x\\x1b]0;t\\x07[b]\n" in shown
         assert "valid 2.310 ★" in shown
-
-
-def test_a_chart_by_hand():
-    points = [(0.0, 4.0), (10.0, 4.0), (10.0, 0.0)]  # along the top, then down at the right
-    assert chart([("a", points)], columns=14, rows=5, color=False, title="t") == [
-        "t",
-        " 4│⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⢹",
-        "  │          ⢸",
-        "  │          ⢸",
-        "  │          ⢸",
-        " 0│          ⢸",
-        "  └───────────",
-        "   0  10 steps",
-        "━ a: lowest 0, last 0",
-    ]
-
-
-def test_curves_are_told_apart_without_colour():
-    curves = [("a", [(0.0, 1.0), (1.0, 1.0)]), ("b", [(0.0, 2.0), (1.0, 2.0)])]
-    lines = chart(curves, columns=30, rows=6, color=False, title="t")
-    assert "+" * 25 in lines[1]
-    assert "•" * 25 in lines[6]
-    assert lines[-2:] == ["• a: lowest 1, last 1", "+ b: lowest 2, last 2"]
-
-
-def test_colours_are_closed_again():
-    lines = chart([("a", [(0.0, 1.0)])], columns=30, rows=6, color=True, title="t")
-    assert all(line.count("\x1b[36m") == line.count("\x1b[0m") for line in lines)
-
-
-def test_a_first_loss_far_above_the_rest_does_not_flatten_it():
-    points = [(0.0, 1000.0), *[(float(x), 2.0 - x / 100) for x in range(1, 100)]]
-    assert "1000" not in "".join(chart([("a", points)], columns=40, rows=8, color=False, title=""))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from charlm.render.console import out
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Examples = Sequence[tuple[str, str]]
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 92}
@@ -59,6 +62,17 @@ class Page(click.Command):
 class Command(Page):
     """A command that does something."""
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options; of a group's default the other commands too, as it hides them."""
+        super().format_options(ctx, formatter)
+        if ctx.parent is None or not isinstance(ctx.parent.command, Group):
+            return
+        group, path = ctx.parent.command, ctx.parent.command_path
+        others = [one for name, one in group.commands.items() if name != self.name]
+        if group.default == self.name and others:
+            with formatter.section("Other commands"):
+                formatter.write_dl([(f"{path} {one.name}", one.short_help or "") for one in others])
+
 
 class Group(Page, click.Group):
     """Commands under one name.
@@ -76,14 +90,36 @@ class Group(Page, click.Group):
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, where `help COMMAND` means `COMMAND --help` and nothing at all means `--help`."""
-        if self.default and args[:1] not in [[name] for name in self.commands]:
+        """Parse, where the default may be left out; to the program nothing means `--help`."""
+        if self.default and (args[0] not in self.commands if args else not ctx.resilient_parsing):
             args = [self.default, *args]
-        elif ctx.parent is None and args[:1] == ["help"]:
-            args = [*args[1:], "--help"]
         elif ctx.parent is None and not args and not ctx.resilient_parsing:
             args = ["--help"]
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, where `help COMMAND` means `COMMAND --help`."""
+        if ctx.parent is None and args[0] == "help":
+            args = [*args[1:], "--help"]
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Offer the commands and, where one may be left out, what it takes."""
+        found = super().shell_complete(ctx, incomplete)
+        if not self.default:
+            return found
+        below = self.commands[self.default].make_context(
+            self.default, [], parent=ctx, resilient_parsing=True
+        )
+        with below:
+            if incomplete.startswith("-"):
+                return below.command.shell_complete(below, incomplete)
+            takes = [one for one in below.command.params if isinstance(one, click.Argument)]
+            more = takes[0].shell_complete(below, incomplete) if takes else []
+        # "Whatever files there are" would take the place of what was found.
+        return found + [item for item in more if not found or item.type == "plain"]
 
 
 class Late(click.Command):

@@ -35,7 +35,7 @@ def chart(
     low, high = _heights(curves)
     figure.ruler("y").lim(low, high)
     steps = [x for _, points in curves for x, _ in points]
-    ticks = sorted({min(steps), (min(steps) + max(steps)) / 2, max(steps)})
+    ticks = sorted({min(steps), (min(steps) + max(steps)) // 2, max(steps)})
     figure.ruler("x").ticks(ticks, [f"{x:.0f}" for x in ticks])
     for index, (_, points) in enumerate(curves):
         across, up = zip(*points, strict=True)

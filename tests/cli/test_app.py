@@ -4,12 +4,14 @@ import json
 import re
 import shlex
 
+import click
 import pytest
+from click.testing import CliRunner
 
 import charlm as package
 from charlm.base.errors import CharlmError
 from charlm.cli import app
-from charlm.cli.command import Group
+from charlm.cli.command import Command, Group
 from charlm.cli.root import ROOT
 
 LINES = {
@@ -23,7 +25,9 @@ def test_version(charlm):
     assert charlm("--version") == (0, f"charlm {package.__version__}\n", "")
 
 
-@pytest.mark.parametrize("line", [(), ("--help",), ("-h",), ("help",), ("-v", "--help")])
+@pytest.mark.parametrize(
+    "line", [(), ("--help",), ("-h",), ("help",), ("-v", "--help"), ("-v", "help")]
+)
 def test_help_lists_every_command_in_order(charlm, line):
     status, out, err = charlm(*line)
     assert (status, err) == (0, "")
@@ -71,8 +75,8 @@ def test_help_of_a_group_lists_its_commands(charlm):
     ("line", "message"),
     [
         (
-            ("sampel",),
-            "charlm: no command 'sampel' (did you mean 'sample'?); known: train, sample, score, "
+            ("sammple",),
+            "charlm: no command 'sammple' (did you mean 'sample'?); known: train, sample, score, "
             "evaluate, models, show, plot, corpus; try: charlm --help\n",
         ),
         (("--jsn",), "charlm: no option '--jsn'; try: charlm --help\n"),
@@ -268,6 +272,19 @@ def test_colour_is_forced_and_forbidden(charlm, home, monkeypatch):
 
 def test_train_means_train_lm(charlm):
     assert charlm("train", "--help") == charlm("train", "lm", "--help")
+
+
+def test_the_help_of_a_default_command_names_the_others():
+    @click.command(cls=Command)
+    def one():
+        """Do one thing."""
+
+    two = click.Command("two", short_help="do another")
+    group = Group("do", commands={"one": one, "two": two}, default="one")
+    shown = CliRunner().invoke(group, ["--help"]).stdout
+    assert shown.startswith("Usage: do one [OPTIONS]\n")
+    assert shown.endswith("\nOther commands:\n  do two  do another\n")
+    assert CliRunner().invoke(Group("x", commands={"one": one}), ["--help"]).exit_code == 0
 
 
 def test_the_public_names_resolve_lazily():

@@ -37,11 +37,13 @@ def test_commands_are_offered_first():
     [
         (("corpus", ""), ["list", "show", "add"]),
         (("corpus", "s"), ["show"]),
+        (("train", "l"), ["lm"]),
+        (("train", "--max-t"), ["--max-time"]),
         (("sample", "--temp"), ["--temperature"]),
         (("train", "lm", "--no-ti"), ["--no-tie-weights"]),
         (("train", "--cell", ""), ["lstm", "gru", "rnn"]),
         (("train", "--cell", "g"), ["gru"]),
-        (("train", "--cell=g"), ["gru"]),
+        (("train", "lm", "--cell=g"), ["gru"]),
         (("train", "--epochs", ""), []),
         (("train", "--nonsense=x"), ["<files>"]),
         (("train", "--valid", ""), ["<files>"]),
@@ -63,6 +65,7 @@ def test_models_and_corpora_are_offered_by_name(tiny):
     assert words("show", "ti") == ["tiny"]
     assert words("sample", "--model=ti") == ["tiny"]
     assert words("train", "mi") == ["mine"]
+    assert {"lm", "mine", "python"} < set(words("train", ""))
     assert words("train", "py") == ["python", "python-docs"]
     assert words("train", "zz") == ["<files>"]
 

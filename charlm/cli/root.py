@@ -27,6 +27,7 @@ _COMMANDS = (
         "train",
         "train a language model on text",
         Late("lm", "train:lm", "train a language model on text"),
+        Late("ngram", "train_ngram:ngram", "count an n-gram model, the baseline, in seconds"),
         default="lm",
     ),
     Late("sample", "sample:sample", "let a model write"),

@@ -14,6 +14,7 @@ from charlm.store.locate import checkpoints_dir, require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tasks.train_data import TrainData, load_data
 from charlm.tasks.train_events import Message, Planned, TrainEvent
+from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_run import Run
 from charlm.training.config import TrainConfig
 from charlm.training.presets import architecture_settings
@@ -49,9 +50,9 @@ def train_language_model(
         yield from _resume(corpus_specs, config, name)
         return
     if name is not None:
-        _require_free(_folder(name), overwrite)
+        require_free(model_folder(name), overwrite)
     data = load_data(corpus_specs, config)
-    folder = _folder(name or _free_name(data.name, overwrite))
+    folder = model_folder(name or free_name(data.name, overwrite))
     yield from (Message(text=text, warning=True) for text in data.warnings)
     run = Run(folder, data, config, list(corpus_specs))
     if dry_run:
@@ -73,7 +74,7 @@ def _start(run: Run) -> Iterator[TrainEvent]:
 
 
 def _resume(specs: Sequence[str], config: TrainConfig, name: str | None) -> Iterator[TrainEvent]:
-    folder = _folder(name) if name else _newest_unfinished()
+    folder = model_folder(name) if name else _newest_unfinished()
     if not folder.is_dir():
         raise CheckpointError(f"nothing to resume: there is no {folder}; leave out --resume")
     with FolderLock(folder):
@@ -137,34 +138,6 @@ def _require_same_data(data: TrainData, sha256: Any, folder: Path) -> None:
             f"the corpus has changed since {folder} was begun (its checksum differs); bring the "
             "old text back, or train a new model with --name"
         )
-
-
-def _folder(name: str) -> Path:
-    return checkpoints_dir() / name
-
-
-def _is_taken(folder: Path) -> bool:
-    return folder.exists() and any(
-        path.name not in (".lock", "metrics.jsonl") for path in folder.iterdir()
-    )
-
-
-def _require_free(folder: Path, overwrite: bool) -> None:
-    if _is_taken(folder) and not overwrite:
-        raise CheckpointError(
-            f"{folder} exists; add --resume to go on with it, --overwrite to replace it, or name "
-            "another with --name"
-        )
-
-
-def _free_name(wanted: str, overwrite: bool) -> str:
-    """Return the corpus's name, or that with the first number that is free."""
-    if overwrite or not _is_taken(_folder(wanted)):
-        return wanted
-    number = 2
-    while _is_taken(_folder(f"{wanted}-{number}")):
-        number += 1
-    return f"{wanted}-{number}"
 
 
 def _newest_unfinished() -> Path:

@@ -17,22 +17,26 @@ def model_card(
         f"A recurrent language model ({describe(model)}, {training['parameters']:,} parameters, "
         f"{model.vocab_size:,} {tokenizer} tokens), trained with charlm.",
         "",
-        f"- text: {_safe(training['description'])}, {training['tokens']:,} training tokens",
+        f"- text: {safe_text(training['description'])}, {training['tokens']:,} training tokens",
         f"- training: {training['steps']:,} steps, {training['epochs']:.3g} epochs, "
         f"{training['duration_seconds']:.0f} s on {training['device']} in {training['precision']}",
     ]
-    for part in ("valid", "test"):
-        held = training[part]
-        if held:
-            lines.append(
-                f"- {part}: {held['nats_per_token']:.4f} nats a token, perplexity "
-                f"{held['perplexity']:.4g}, {held['bits_per_char']:.4f} bits a character over "
-                f"{held['tokens']:,} tokens"
-            )
+    lines += held_out_lines(training)
     lines += ["", "```console", f'$ charlm sample -m {name} "…"', "```", ""]
     return "\n".join(lines)
 
 
-def _safe(text: str) -> str:
+def held_out_lines(training: dict[str, Any]) -> list[str]:
+    """Return a card's lines on the held-out texts."""
+    parts = [(part, training[part]) for part in ("valid", "test") if training[part]]
+    return [
+        f"- {part}: {held['nats_per_token']:.4f} nats a token, perplexity "
+        f"{held['perplexity']:.4g}, {held['bits_per_char']:.4f} bits a character over "
+        f"{held['tokens']:,} tokens"
+        for part, held in parts
+    ]
+
+
+def safe_text(text: str) -> str:
     """Return a text without what Markdown or a terminal would act on."""
     return "".join(char if char.isprintable() and char not in "<>`[]" else "?" for char in text)

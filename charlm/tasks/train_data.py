@@ -89,7 +89,7 @@ def load_data(
     valid = _encode(tokenizer, valid_text) if valid_text else None
     test = None
     if config.test is not None:
-        test = _encode(tokenizer, _held_out(config.test, config, warnings))
+        test = load_held_out(config.test, tokenizer, config, warnings)
     return TrainData(
         name=corpus.name,
         description=corpus.description,
@@ -100,6 +100,17 @@ def load_data(
         warnings=tuple(warnings + list(getattr(tokenizer, "warnings", ()))),
         sha256=_fingerprint(train, tokenizer),
     )
+
+
+def load_held_out(
+    spec: str, tokenizer: Tokenizer, config: TrainConfig, warnings: list[str]
+) -> Part:
+    """Return the text of a file or corpus as ids; what is odd about it joins `warnings`.
+
+    Raises:
+        CorpusError: if it cannot be read, or is empty.
+    """
+    return _encode(tokenizer, _held_out(spec, config, warnings))
 
 
 def _split(corpus: Corpus, config: TrainConfig) -> tuple[str, str]:

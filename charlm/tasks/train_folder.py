@@ -1,0 +1,38 @@
+"""Where a training puts its model: the folder of a name, and whether it is free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from charlm.base.errors import CheckpointError
+from charlm.store.locate import checkpoints_dir
+
+
+def model_folder(name: str) -> Path:
+    """Return the folder of the user's model of that name."""
+    return checkpoints_dir() / name
+
+
+def require_free(folder: Path, overwrite: bool, *, can_resume: bool = True) -> None:
+    """Raise `CheckpointError` if there is a model that nobody asked to replace."""
+    if _is_taken(folder) and not overwrite:
+        resume = "--resume to go on with it, " if can_resume else ""
+        raise CheckpointError(
+            f"{folder} exists; add {resume}--overwrite to replace it, or name another with --name"
+        )
+
+
+def free_name(wanted: str, overwrite: bool) -> str:
+    """Return the corpus's name, or that with the first number that is free."""
+    if overwrite or not _is_taken(model_folder(wanted)):
+        return wanted
+    number = 2
+    while _is_taken(model_folder(f"{wanted}-{number}")):
+        number += 1
+    return f"{wanted}-{number}"
+
+
+def _is_taken(folder: Path) -> bool:
+    return folder.exists() and any(
+        path.name not in (".lock", "metrics.jsonl") for path in folder.iterdir()
+    )

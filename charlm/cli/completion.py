@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from charlm.base.errors import CharlmError
 from charlm.render.console import one_line, out
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ _HINTS = {
 
 
 def answer(root: click.Command, asked: str) -> int:
-    """Answer a shell's question and return the exit status."""
+    """Answer a shell's question and return the exit status; no error writes into its line."""
     from click.shell_completion import shell_complete
 
-    return shell_complete(root, {}, "charlm", VARIABLE, asked)
+    try:
+        return shell_complete(root, {}, "charlm", VARIABLE, asked)
+    except (CharlmError, OSError):
+        return 1
 
 
 def complete_file(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem[str]]:

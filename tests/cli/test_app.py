@@ -38,11 +38,12 @@ def test_help_lists_every_command_in_order(charlm, line):
 
 @pytest.mark.parametrize("line", LINES)
 def test_every_command_has_help_with_a_runnable_example_and_json(charlm, line):
-    command = LINES[line].load()
+    late = LINES[line]
+    command = late.load()
     status, out, err = charlm(*line.split(), "--help")
     assert (status, err) == (0, "")
     assert out.startswith(f"Usage: charlm {line} [OPTIONS]")
-    assert command.help.startswith(LINES[line].short_help.capitalize() + ".")
+    assert command.help.split("\n")[0] == f"{late.short_help[0].upper()}{late.short_help[1:]}."
     name = line.removesuffix(" lm")
     assert any(text.startswith("  $ ") and f"charlm {name}" in text for text in out.splitlines())
     assert "--json" in out

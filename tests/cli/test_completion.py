@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import FishComplete
 
+from charlm.base.errors import CheckpointError
 from charlm.cli.completion import VARIABLE
 from charlm.cli.root import ROOT
 
@@ -78,6 +79,17 @@ def test_a_shell_asks_through_the_environment(charlm, monkeypatch, shell, answer
     monkeypatch.setenv("COMP_WORDS", "charlm mod")
     monkeypatch.setenv("COMP_CWORD", "1" if shell == "bash" else "mod")
     assert charlm() == (0, answer, "")
+
+
+def test_an_error_does_not_write_into_the_line_of_a_shell(charlm, monkeypatch):
+    def fail():
+        raise CheckpointError("no")
+
+    monkeypatch.setattr("charlm.store.locate.list_models", fail)
+    for name, value in {VARIABLE: "bash_complete", "COMP_WORDS": "charlm show x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert charlm() == (1, "", "")
 
 
 def test_a_name_that_could_steer_a_terminal_is_offered_as_an_escape(home):

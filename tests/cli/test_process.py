@@ -127,7 +127,7 @@ def test_no_query_imports_torch_and_none_piped_imports_rich(tiny, argv):
         "import sys\n"
         "from charlm.cli.app import run\n"
         f"status = run({list(argv)!r})\n"
-        "heavy = {'torch', 'rich', 'typer', 'numba', 'matplotlib', 'jieba', 'sentencepiece'}\n"
+        "heavy = {'torch', 'rich', 'numba', 'matplotlib', 'jieba', 'sentencepiece'}\n"
         "sys.stderr.write(f'{status} {sorted(heavy & set(sys.modules))}')\n"
     )
     done = subprocess.run(

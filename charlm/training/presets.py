@@ -126,7 +126,7 @@ def plan_run(
 
 def _plain(config: TrainConfig) -> TrainConfig:
     """Return the settings with one small layer, and nothing to help it, where they are open."""
-    usual = {
+    usual: dict[str, Any] = {
         "hidden_size": 256,
         "embedding_dim": 64,
         "tie_weights": False,

@@ -47,7 +47,7 @@ def ngram(
     """Count an n-gram model, the baseline, in seconds.
 
     Smoothed by interpolated modified Kneser-Ney. It scores, samples and evaluates as any model.
-    With --tokenizer word or whitespace every line is a text of its own.
+    With --tokenizer whitespace every line is a text of its own; others read on over line ends.
     """
     config = config_from(NgramTrainConfig, settings)
     from charlm.tasks.train_ngram import train_ngram

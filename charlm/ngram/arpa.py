@@ -63,7 +63,6 @@ def read_arpa(path: Path) -> ArpaModel:
         order=order,
         vocab_size=len(tokens),
         ngrams=(len(tokens), *counts),
-        start_id=len(tokens),
         line_end_id=_EOS_ID,
     )
     return ArpaModel(NgramModel(config, tensors), tokens)

@@ -15,14 +15,15 @@ MAX_KEYS = 2**62
 class NgramConfig:
     """What stands in `config.json` of an n-gram model.
 
-    `vocab_size` is also the id of the mark before the first token, which is never predicted.
+    `vocab_size` is also the id of the mark that begins a text, which is never predicted.
     """
 
     order: int = setting(5, "most tokens an n-gram has", ge=1, le=MAX_ORDER)
     vocab_size: int = setting(2, "tokens that can be predicted", ge=1, le=10_000_000)
     ngrams: tuple[int, ...] = setting((), "how many n-grams there are of each order")
-    start_id: int | None = setting(None, "what stands before a text; none for nothing", ge=0)
-    line_end_id: int | None = setting(None, "token after which a text begins anew", ge=0)
+    line_end_id: int | None = setting(
+        None, "token after which a text begins anew; none for one long text", ge=0
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -35,10 +36,10 @@ class NgramConfig:
             )
         if max(self.ngrams) * (self.vocab_size + 1) >= MAX_KEYS:
             raise ConfigError(f"ngrams are too many, got {self.ngrams!r}")
-        for name, most in (("start_id", self.vocab_size), ("line_end_id", self.vocab_size - 1)):
-            value = getattr(self, name)
-            if value is not None and value > most:
-                raise ConfigError(f"{name} must be at most {most}, got {value}")
+        if self.line_end_id is not None and self.line_end_id >= self.vocab_size:
+            raise ConfigError(
+                f"line_end_id must be less than {self.vocab_size}, got {self.line_end_id}"
+            )
 
     @property
     def bos_id(self) -> int:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.ngram.config import NgramConfig
-from charlm.ngram.counting import IdArray, Level, count_ngrams, mark_text
+from charlm.ngram.counting import Bools, IdArray, Level, count_ngrams
 from charlm.ngram.model import NgramModel
 
 Float64 = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ def build_ngram(
     *,
     vocab_size: int,
     order: int = 5,
-    start_id: int | None = None,
+    line_ends: Bools | None = None,
     line_end_id: int | None = None,
 ) -> NgramModel:
     """Return the model of a text.
@@ -44,21 +44,23 @@ def build_ngram(
         ids: the text, (time,), at least one token.
         vocab_size: ids run from 0 to this, exclusive.
         order: most tokens an n-gram has.
-        start_id: what a text is taken to follow when it is scored: a token, as the line end, or
-            `vocab_size`, the mark before the text and its lines; None for nothing.
-        line_end_id: the token that ends a line, where no n-gram shall reach over lines.
+        line_ends: which tokens end a line, (vocab,). The text goes on over them, but what follows
+            is also what a text may begin with. None: only its own beginning is.
+        line_end_id: the one token that ends a line, where every line is a text of its own.
 
     Raises:
         ValueError: if there is no token, or one outside the vocabulary.
     """
     if not len(ids) or ids.min() < 0 or ids.max() >= vocab_size:
         raise ValueError(f"ids must be at least one token from 0 to {vocab_size - 1}")
-    levels = count_ngrams(mark_text(ids, vocab_size, line_end_id), order, vocab_size)
+    apart = line_end_id is not None
+    ends = ids[:-1] == line_end_id if apart or line_ends is None else line_ends[ids[:-1]]
+    starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
+    levels = count_ngrams(ids, order, vocab_size=vocab_size, starts=starts, apart=apart)
     config = NgramConfig(
         order=order,
         vocab_size=vocab_size,
         ngrams=(vocab_size, *(len(level.keys) for level in levels[1:])),
-        start_id=start_id,
         line_end_id=line_end_id,
     )
     return NgramModel(config, _estimate(levels, vocab_size))

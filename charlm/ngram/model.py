@@ -146,8 +146,7 @@ class NgramModel:
         begins = ids == self.bos_id
         if self.config.line_end_id is not None:
             begins |= ids == self.config.line_end_id
-        start = -1 if self.config.start_id is None else self.config.start_id
-        here = np.where(begins, start, ids)
+        here = np.where(begins, self.bos_id, ids)
         before = np.empty((batch, time), dtype=np.int64)
         for index in range(self.config.order - 1):
             contexts[..., index] = here

@@ -100,13 +100,13 @@ def train_ngram(
 def _count(specs: Sequence[str], config: NgramTrainConfig) -> _Made:
     data = load_data(specs, config.text_settings())
     begun = time.monotonic()
-    start_id, line_end_id = text_edges(data.tokenizer)
     model = build_ngram(
         data.train.ids,
         vocab_size=data.tokenizer.vocab_size,
         order=config.order,
-        start_id=start_id,
-        line_end_id=line_end_id,
+        line_ends=data.ends_line(),
+        # text tokenised beforehand has a sentence a line, and is compared with other programs'
+        line_end_id=data.tokenizer.eos_id if data.tokenizer.name == "whitespace" else None,
     )
     return _Made(
         name=data.name,
@@ -120,19 +120,6 @@ def _count(specs: Sequence[str], config: NgramTrainConfig) -> _Made:
         test=data.test,
         warnings=data.warnings,
     )
-
-
-def text_edges(tokenizer: Tokenizer) -> tuple[int | None, int | None]:
-    """Return what a text begins with, and which token ends a line that n-grams do not leave.
-
-    Where the tokenizer has a token for the end of a line, every line is a text of its own, as in
-    KenLM. Other tokenizers' texts go on over line ends, and what stands alone, as a prompt, is
-    taken to begin a line.
-    """
-    if tokenizer.eos_id is not None:
-        return tokenizer.vocab_size, tokenizer.eos_id
-    ids = tokenizer.encode("\n").tolist()
-    return (ids[-1] if ids and ids[-1] != tokenizer.unk_id else None), None
 
 
 def _take_over(spec: str, config: NgramTrainConfig) -> _Made:

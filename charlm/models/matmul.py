@@ -13,20 +13,27 @@ import torch
 Product = Callable[[torch.Tensor], torch.Tensor]
 
 
-def packed_product(weight: torch.Tensor, rows: int) -> Product:
-    """Return the function `x -> x @ weight.T` for many `x` of `rows` rows.
+# Bringing weights into oneDNN's order pays from about so many products on.
+PAYS_FROM = 64
+
+
+def repeated_product(weight: torch.Tensor, rows: int, times: int) -> Product:
+    """Return the function `x -> x @ weight.T` for `times` different `x` of `rows` rows.
+
+    Each call may overwrite the result of the one before.
 
     Shapes:
         weight: (out, in), float32 or bfloat16 on the CPU for the packed way, else any.
         x: (rows, in), contiguous.
         returns: (rows, out) of the same type.
     """
-    if _can_pack(weight):
+    if times >= PAYS_FROM and _can_pack(weight):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
         pointwise = torch.ops.mkldnn._linear_pointwise.default
         return lambda x: pointwise(x, packed, None, "none", [], "")
     transposed = weight.t()
-    return lambda x: x @ transposed
+    result = weight.new_empty(rows, weight.shape[0])
+    return lambda x: torch.mm(x, transposed, out=result)
 
 
 def _can_pack(weight: torch.Tensor) -> bool:
@@ -34,15 +41,17 @@ def _can_pack(weight: torch.Tensor) -> bool:
         weight.device.type == "cpu"
         and weight.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()
-        and _PACKING_WORKS.get(weight.dtype, _try_packing(weight.dtype))
+        and _packing_works(weight.dtype)
     )
 
 
 _PACKING_WORKS: dict[torch.dtype, bool] = {}
 
 
-def _try_packing(dtype: torch.dtype) -> bool:
+def _packing_works(dtype: torch.dtype) -> bool:
     """Try these operators once: they belong to PyTorch's compiler and promise nothing."""
+    if dtype in _PACKING_WORKS:
+        return _PACKING_WORKS[dtype]
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(32, 16, generator=generator).to(dtype)
     x = torch.randn(4, 16, generator=generator).to(dtype)

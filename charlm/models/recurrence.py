@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from charlm.models import kernels
-from charlm.models.matmul import packed_product
+from charlm.models.matmul import repeated_product
 
 
 def numpy_view(tensor: Tensor) -> Any:
@@ -40,7 +40,7 @@ class _LSTM(torch.autograd.Function):
         cells = c0.new_empty(steps + 1, rows, units)
         gates = torch.empty_like(xp)
         states[0], cells[0] = h0, c0
-        product = packed_product(weight, rows)
+        product = repeated_product(weight, rows, steps)
         views = numpy_view(xp), numpy_view(gates), numpy_view(cells), numpy_view(states)
         for t in range(steps):
             kernels.lstm_forward(t, views[0], numpy_view(product(states[t])), *views[1:])
@@ -55,7 +55,7 @@ class _LSTM(torch.autograd.Function):
         back = grad_h.to(gates.dtype).contiguous()
         carried = grad_c.clone()
         grad_xp = torch.empty_like(gates)
-        product = packed_product(weight.t(), rows)
+        product = repeated_product(weight.t(), rows, steps)
         views = numpy_view(gates), numpy_view(cells), numpy_view(carried), numpy_view(grad_xp)
         above = numpy_view(grad)
         for t in range(steps - 1, -1, -1):
@@ -85,7 +85,7 @@ class _RNN(torch.autograd.Function):
         xp = xp.contiguous()
         states = xp.new_empty(steps + 1, rows, units)
         states[0] = h0
-        product = packed_product(weight, rows)
+        product = repeated_product(weight, rows, steps)
         views = numpy_view(xp), numpy_view(states)
         for t in range(steps):
             kernels.rnn_forward(t, views[0], numpy_view(product(states[t])), views[1])
@@ -98,7 +98,7 @@ class _RNN(torch.autograd.Function):
         steps, rows, units = grad.shape
         back = grad_h.to(states.dtype).contiguous()
         grad_xp = torch.empty_like(states[1:])
-        product = packed_product(weight.t(), rows)
+        product = repeated_product(weight.t(), rows, steps)
         above, views = numpy_view(grad.contiguous()), (numpy_view(states), numpy_view(grad_xp))
         for t in range(steps - 1, -1, -1):
             kernels.rnn_backward(t, above, numpy_view(back), *views)
@@ -118,7 +118,7 @@ class _GRUAfter(torch.autograd.Function):
         states = xp.new_empty(steps + 1, rows, units)
         gates = xp.new_empty(steps, rows, 4 * units)
         states[0] = h0
-        product = packed_product(weight, rows)
+        product = repeated_product(weight, rows, steps)
         views = numpy_view(bias.contiguous()), numpy_view(gates), numpy_view(states)
         x = numpy_view(xp)
         for t in range(steps):
@@ -134,7 +134,7 @@ class _GRUAfter(torch.autograd.Function):
         back = torch.zeros_like(states[0])
         grad_xp = gates.new_empty(steps, rows, 3 * units)
         grad_hp = torch.empty_like(grad_xp)
-        product = packed_product(weight.t(), rows)
+        product = repeated_product(weight.t(), rows, steps)
         views = (
             numpy_view(gates),
             numpy_view(states),
@@ -164,8 +164,8 @@ class _GRUBefore(torch.autograd.Function):
         reset_states = xp.new_empty(steps, rows, units)
         gates = torch.empty_like(xp)
         states[0] = h0
-        of_gates = packed_product(weight[: 2 * units], rows)
-        of_state = packed_product(weight[2 * units :], rows)
+        of_gates = repeated_product(weight[: 2 * units], rows, steps)
+        of_state = repeated_product(weight[2 * units :], rows, steps)
         x, g, s, r = numpy_view(xp), numpy_view(gates), numpy_view(states), numpy_view(reset_states)
         for t in range(steps):
             kernels.gru_before_gates(t, x, numpy_view(of_gates(states[t])), g, s, r)
@@ -180,8 +180,8 @@ class _GRUBefore(torch.autograd.Function):
         carried = grad_h.clone()
         back = torch.zeros_like(states[0])
         grad_xp = torch.empty_like(gates)
-        of_gates = packed_product(weight[: 2 * units].t(), rows)
-        of_state = packed_product(weight[2 * units :].t(), rows)
+        of_gates = repeated_product(weight[: 2 * units].t(), rows, steps)
+        of_state = repeated_product(weight[2 * units :].t(), rows, steps)
         g, s, c, x = numpy_view(gates), numpy_view(states), numpy_view(carried), numpy_view(grad_xp)
         above = numpy_view(grad.contiguous())
         for t in range(steps - 1, -1, -1):

@@ -115,11 +115,11 @@ def plan_run(
         model=model,
         dropouts=_choose_dropouts(config, words, tokens / max(1, train_tokens)),
         learning_rate=_or(config.learning_rate, 4e-3 if words else _rate(model.hidden_size)),
-        weight_decay=_or(config.weight_decay, 0.01),
+        weight_decay=_or(config.weight_decay, 0.03),
         max_grad_norm=_or(config.max_grad_norm, 1.0),
-        batch_size=config.batch_size or _fit_batch(32 if words else 64, train_tokens),
+        batch_size=config.batch_size or _fit_batch(32, train_tokens),
         bptt=config.bptt or (40 if words else 32),
-        ema=_or(config.ema, 0.0),
+        ema=_or(config.ema, 0.998),
         restart_probability=0.03,
     )
 
@@ -134,6 +134,7 @@ def _plain(config: TrainConfig) -> TrainConfig:
         "input_dropout": 0.0,
         "layer_dropout": 0.0,
         "weight_decay": 0.0,
+        "ema": 0.0,
         "batch_size": 32,
         "bptt": 64,
     }
@@ -178,8 +179,8 @@ def _possible_tokens(
 
 
 def _rate(hidden: int) -> float:
-    """Return the peak learning rate: 6e-3 up to 512 units, less for more."""
-    return 6e-3 if hidden <= 512 else 5e-3
+    """Return the peak learning rate: 5e-3 up to 512 units, less for more."""
+    return 5e-3 if hidden <= 512 else 4e-3
 
 
 def _or(value: float | None, default: float) -> float:
@@ -193,15 +194,13 @@ def _fit_batch(wanted: int, train_tokens: int) -> int:
 
 def _choose_dropouts(config: TrainConfig, words: bool, epochs: float) -> Dropouts:
     """Return the dropouts: little where the text is read once or twice, more with every epoch."""
-    strength = min(1.0, max(0.0, math.log2(max(epochs, 1.0)) / 3.0))
-    output, inner, layer = (
-        (0.4, 0.4, 0.25) if words else (0.1 + 0.4 * strength, 0.1 * strength, 0.1)
-    )
+    strength = 0.1 + 0.25 * math.log2(max(epochs, 0.1) / 3.0)
+    output = 0.4 if words else min(0.5, max(0.0, strength))
     return Dropouts(
-        output=_or(config.dropout, output),
-        input=_or(config.input_dropout, inner),
-        layer=_or(config.layer_dropout, layer),
-        embedding=_or(config.embedding_dropout, 0.0),
+        output=_or(config.dropout, round(output, 2)),
+        input=_or(config.input_dropout, 0.4 if words else 0.0),
+        layer=_or(config.layer_dropout, 0.25 if words else 0.1),
+        embedding=_or(config.embedding_dropout, 0.1 if words else 0.0),
         weight=_or(config.weight_drop, 0.0),
     )
 

@@ -51,13 +51,14 @@ def test_averages_follow_with_the_stated_decay():
     assert weight.item() == 7.0
 
 
-def test_the_schedule_rises_then_falls_to_nothing():
+def test_the_schedule_rises_then_falls_to_its_floor():
     values = [schedule(step / 100) for step in range(101)]
     top = values.index(max(values))
     assert top == 3
     assert values[:4] == sorted(values[:4])
     assert values[3:] == sorted(values[3:], reverse=True)
-    assert values[-1] == pytest.approx(0.0, abs=1e-12)
+    assert values[-1] == pytest.approx(0.1)
+    assert schedule(1.0, floor=0.0) == pytest.approx(0.0)
     assert schedule(7.0) == schedule(1.0)
 
 

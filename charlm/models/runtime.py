@@ -95,12 +95,22 @@ def choose_arithmetic(
 
 
 def _candidates(model: LanguageModel, precision: str, cuda: bool) -> Iterator[Arithmetic]:
-    precisions = ["float32", "bfloat16"] if precision == "auto" else [precision]
-    for name in precisions:
-        if not cuda:
-            yield Arithmetic(name, native=False)
-        # PyTorch's GRU and RNN for the CPU run step by step: slower than ours at any size.
-        if cuda or model.config.cell == "lstm":
+    """Yield what may be chosen from; a precision that was named leaves no choice on a CPU.
+
+    So two runs of one seed that name it are equal bit for bit on one machine.
+    """
+    if cuda:
+        names = ["float32", "bfloat16"] if precision == "auto" else [precision]
+        yield from (Arithmetic(name, native=True) for name in names)
+        return
+    # PyTorch's GRU and RNN for the CPU run step by step: slower than ours at any size.
+    has_native = model.config.cell == "lstm"
+    if precision != "auto":
+        yield Arithmetic(precision, native=has_native and precision == "float32")
+        return
+    for name in ("float32", "bfloat16"):
+        yield Arithmetic(name, native=False)
+        if has_native:
             yield Arithmetic(name, native=True)
 
 

@@ -56,7 +56,7 @@ def train_language_model(
     yield from (Message(text=text, warning=True) for text in data.warnings)
     run = Run(folder, data, config, list(corpus_specs))
     if dry_run:
-        yield run.plan(dry_run=True)
+        yield run.plan()
         return
     with FolderLock(folder):
         if overwrite:
@@ -68,7 +68,7 @@ def _start(run: Run) -> Iterator[TrainEvent]:
     yield Message(text="measuring this machine (the first time compiles kernels, some seconds)")
     planned: Planned = run.plan()
     yield planned
-    yield Message(text=run.choice())
+    yield Message(text=run.built.choice())
     run.prepare()
     yield from run.train()
 

@@ -26,6 +26,7 @@ from charlm.training.config import TrainConfig
 VALID_FRACTION = 0.1
 MOST_VALID_CHARS = 500_000
 LEAST_TOKENS = 128
+MOST_UNKNOWN = 0.1
 _EXACT = ("char", "byte")
 
 
@@ -87,6 +88,7 @@ def load_data(
     train = _encode(tokenizer, train_text)
     _require_length(train, corpus, "to train on")
     valid = _encode(tokenizer, valid_text) if valid_text else None
+    warnings.extend(_unknown_words(train, valid))
     test = None
     if config.test is not None:
         test = load_held_out(config.test, tokenizer, config, warnings)
@@ -115,6 +117,8 @@ def load_held_out(
 
 def _split(corpus: Corpus, config: TrainConfig) -> tuple[str, str]:
     text = corpus.read()
+    if not text:
+        raise CorpusError(f"{corpus.description}: empty; expected text to train on")
     if not text.strip():
         raise CorpusError(f"{corpus.description}: nothing but blanks; expected text to train on")
     if config.valid is not None:
@@ -162,6 +166,17 @@ def _require_length(part: Part, corpus: Corpus, use: str) -> None:
             f"{corpus.description}: {len(part.ids):,} tokens {use}, need at least {LEAST_TOKENS:,};"
             " give more text"
         )
+
+
+def _unknown_words(train: Part, valid: Part | None) -> list[str]:
+    """Return a warning where so much is unknown that the figures mean little."""
+    parts = {"training": train, "validation": valid}
+    return [
+        f"{part.unknown / len(part.ids):.0%} of the {name} tokens are unknown, and cheap to "
+        "predict; a larger --vocab-size or a lower --min-count leaves fewer"
+        for name, part in parts.items()
+        if part is not None and part.unknown > MOST_UNKNOWN * len(part.ids)
+    ]
 
 
 def _fingerprint(train: Part, tokenizer: Tokenizer) -> str:

@@ -81,13 +81,17 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOut:
-    """Exact figures on one held-out text, state carried from its beginning."""
+    """Exact figures on one held-out text, state carried from its beginning.
+
+    `unknown_rate` is the share of tokens that the vocabulary lacks.
+    """
 
     nats_per_token: float
     perplexity: float
     bits_per_char: float
     tokens: int
     chars: int
+    unknown_rate: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -159,6 +159,7 @@ def _measure(made: _Made, part: Part | None) -> HeldOut | None:
         bits_per_char=found.bits_per_char,
         tokens=found.tokens,
         chars=found.chars,
+        unknown_rate=part.unknown / len(part.ids),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from charlm.base.config import check, setting
+from charlm.base.errors import ConfigError
 
 TOKENIZER_NAMES = ("char", "byte", "word", "whitespace", "bpe", "unigram")
 
@@ -83,7 +84,7 @@ class TrainConfig:
         choices=("auto", "float32", "float16", "bfloat16"),
     )
     threads: int | None = setting(None, "CPU threads", ge=1, le=1024)
-    seed: int = setting(0, "seed of weights, dropout and data order", ge=0)
+    seed: int = setting(0, "seed of weights, dropout and data order", ge=0, le=2**63 - 1)
     # run
     storage: str = setting(
         "float32",
@@ -96,3 +97,17 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        pointless = [
+            (self.reset != "after" and self.cell != "gru", "--reset is for --cell gru"),
+            (self.forget_bias != 0.0 and self.cell != "lstm", "--forget-bias is for --cell lstm"),
+            (
+                self.tokenizer == "byte" and (self.vocab_size or self.min_count),
+                "bytes are always 256: leave out --vocab-size and --min-count",
+            ),
+            (
+                self.valid is not None and self.valid_fraction is not None,
+                "--valid and --valid-fraction exclude each other",
+            ),
+        ]
+        if any(holds for holds, _ in pointless):
+            raise ConfigError("; ".join(problem for holds, problem in pointless if holds))

@@ -30,8 +30,9 @@ def build_adamw(
 
 
 def schedule(progress: float, *, warmup: float = 0.03, floor: float = 0.1) -> float:
-    """Return the share of the peak learning rate at a progress of 0 to 1: linear up, cosine down to a
-    tenth, where averaged weights do the rest.
+    """Return the share of the peak learning rate at a progress of 0 to 1.
+
+    It rises in a line and falls in a cosine to `floor`, where averaged weights do the rest.
 
     Example:
         >>> [round(schedule(p), 3) for p in (0.0, 0.03, 0.5, 1.0)]

@@ -29,7 +29,14 @@ STEP = StepRecord(
     step=1, epoch=0.1, loss=2.5, bits_per_char=3.6, learning_rate=0.004, grad_norm=1.0,
     tokens_per_second=50_000.0, elapsed_seconds=1.0, progress=0.25, remaining_seconds=3.0,
 )  # fmt: skip
-VALID = HeldOut(nats_per_token=1.5, perplexity=4.4817, bits_per_char=2.164, tokens=100, chars=100)
+VALID = HeldOut(
+    nats_per_token=1.5,
+    perplexity=4.4817,
+    bits_per_char=2.164,
+    tokens=100,
+    chars=100,
+    unknown_rate=0.0,
+)
 RESULT = TrainResult(
     name="toy", kind="lm", folder="checkpoints/toy", parameters=1234, steps=15, epochs=1.0,
     duration_seconds=4.0, tokens_per_second=45_000.0, device="cpu", valid=VALID, test=None,

@@ -1,0 +1,219 @@
+"""From data and settings to a model that is ready to train, on the arithmetic that is fastest."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from charlm.base.errors import TaskError
+from charlm.engine.config import LanguageModelConfig, describe
+from charlm.models.language_model import LanguageModel
+from charlm.models.runtime import Arithmetic, choose_arithmetic, choose_device, use_threads
+from charlm.tasks.train_data import TrainData
+from charlm.tasks.train_events import Planned
+from charlm.training.batches import Streams
+from charlm.training.config import TrainConfig
+from charlm.training.loop import Trainer
+from charlm.training.optim import AveragedWeights, build_adamw
+from charlm.training.presets import OPERATIONS, Plan, budget_of, plan_run, step_weights
+
+PROBE_UNITS = 384
+
+
+@dataclasses.dataclass(kw_only=True, slots=True)
+class Built:
+    """A trainer, and how it was settled."""
+
+    plan: Plan
+    trainer: Trainer
+    device: torch.device
+    threads: int
+    arithmetic: Arithmetic
+    tried: list[Arithmetic]
+
+    def choice(self) -> str:
+        """Return in words what was measured and chosen."""
+        others = [
+            f"{other} {other.tokens_per_second:,.0f}"
+            for other in self.tried
+            if other != self.arithmetic
+        ]
+        speed = self.arithmetic.tokens_per_second or 0.0
+        beside = f" (measured beside it: {', '.join(others)})" if others else ""
+        return f"computing in {self.arithmetic}: {speed:,.0f} tokens a second{beside}"
+
+
+def build_new(data: TrainData, config: TrainConfig) -> Built:
+    """Settle sizes and rates for this text and machine, and build; measures for some seconds.
+
+    Raises:
+        TaskError: if the machine lacks the device, the precision or the memory.
+    """
+    device, threads = choose_device(config.device), use_threads(config.threads)
+    plan = plan_run(
+        config,
+        vocab_size=data.tokenizer.vocab_size,
+        train_tokens=len(data.train.ids),
+        chars_per_token=data.train.chars_per_token,
+        operations_per_second=_operations_per_second(data, config, device),
+    )
+    _require_memory(plan, len(data.train.ids), device)
+    trainer = _build_trainer(plan, data, config, device)
+    tried: list[Arithmetic] = []
+    arithmetic = choose_arithmetic(
+        trainer.model,
+        config.precision,
+        batch_size=plan.batch_size,
+        bptt=plan.bptt,
+        tried=tried,
+    )
+    arithmetic.apply(trainer.model)
+    return Built(
+        plan=plan,
+        trainer=trainer,
+        device=device,
+        threads=threads,
+        arithmetic=arithmetic,
+        tried=tried,
+    )
+
+
+def build_again(data: TrainData, config: TrainConfig, saved: dict[str, Any]) -> Built:
+    """Build what a saved training state belongs to; nothing is measured or chosen anew."""
+    device, threads = choose_device(config.device), use_threads(config.threads)
+    plan = Plan.from_values(saved["plan"], config)
+    trainer = _build_trainer(plan, data, config, device)
+    arithmetic = Arithmetic(*saved["arithmetic"])
+    arithmetic.apply(trainer.model)
+    return Built(
+        plan=plan,
+        trainer=trainer,
+        device=device,
+        threads=threads,
+        arithmetic=arithmetic,
+        tried=[],
+    )
+
+
+def _operations_per_second(data: TrainData, config: TrainConfig, device: torch.device) -> float:
+    """Return how fast this machine trains, measured on a middling model; 0 if it is not needed."""
+    if config.hidden_size is not None or budget_of(config).seconds is None:
+        return 0.0
+    if config.preset == "plain":
+        return 0.0
+    plan = plan_run(
+        dataclasses.replace(config, hidden_size=PROBE_UNITS),
+        vocab_size=min(data.tokenizer.vocab_size, 512),
+        train_tokens=len(data.train.ids),
+        chars_per_token=1.0,
+        operations_per_second=0.0,
+    )
+    model = LanguageModel(plan.model).to(device)
+    model.initialise(torch.Generator().manual_seed(0))
+    found = choose_arithmetic(model, config.precision, batch_size=plan.batch_size, bptt=plan.bptt)
+    return OPERATIONS * step_weights(plan.model) * (found.tokens_per_second or 0.0)
+
+
+def _build_trainer(
+    plan: Plan, data: TrainData, config: TrainConfig, device: torch.device
+) -> Trainer:
+    model = LanguageModel(plan.model, plan.dropouts)
+    model.initialise(torch.Generator().manual_seed(config.seed), config.forget_bias)
+    model.to(device)
+    return Trainer(
+        model=model,
+        optimizer=build_adamw(
+            model, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
+        ),
+        streams=Streams(
+            data.train.ids,
+            data.ends_line(),
+            bos_id=plan.model.bos_id,
+            batch_size=plan.batch_size,
+            bptt=plan.bptt,
+            restart_probability=plan.restart_probability,
+            rng=np.random.Generator(np.random.PCG64(config.seed)),
+        ),
+        generator=torch.Generator(device).manual_seed(config.seed),
+        learning_rate=plan.learning_rate,
+        max_grad_norm=plan.max_grad_norm,
+        averages=AveragedWeights(model.parameters(), plan.ema) if plan.ema else None,
+    )
+
+
+def memory_bytes(plan: Plan, train_tokens: int) -> int:
+    """Return about how much memory a training takes beside PyTorch's own.
+
+    Weights, gradient, two moments, averages and the best weights so far in four bytes each; the
+    activations of a window in two, fourteen a unit; logits twice; the text.
+    """
+    model: LanguageModelConfig = plan.model
+    per_token = 14 * model.hidden_size * model.num_layers + 2 * model.vocab_size
+    activations = 2 * plan.batch_size * plan.bptt * per_token
+    return 24 * model.count_parameters() + 2 * activations + 4 * train_tokens
+
+
+def _require_memory(plan: Plan, train_tokens: int, device: torch.device) -> None:
+    """Raise where the plan cannot fit, before anything large is allocated."""
+    needed = memory_bytes(plan, train_tokens)
+    if device.type == "cuda":
+        there = torch.cuda.get_device_properties(device).total_memory
+    elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    else:
+        return
+    if needed > there:
+        raise TaskError(
+            f"this model needs about {needed / 1e9:,.1f} GB to train, and the machine has "
+            f"{there / 1e9:,.1f} GB; try a smaller --hidden-size, --num-layers or --batch-size"
+        )
+
+
+def planned(name: str, data: TrainData, config: TrainConfig, built: Built) -> Planned:
+    """Return all that is settled before the first step."""
+    plan, tokens = built.plan, len(data.train.ids)
+    parts = [part for part in (data.train, data.valid, data.test) if part]
+    speed = built.arithmetic.tokens_per_second
+    return Planned(
+        name=name,
+        corpus=data.description,
+        train_tokens=tokens,
+        valid_tokens=len(data.valid.ids) if data.valid else 0,
+        vocab_size=data.tokenizer.vocab_size,
+        model=describe(plan.model),
+        parameters=plan.model.count_parameters(),
+        device=built.device.type,
+        precision=built.arithmetic.precision,
+        threads=built.threads,
+        batch_size=plan.batch_size,
+        bptt=plan.bptt,
+        steps_per_epoch=tokens / built.trainer.tokens_per_step,
+        memory_bytes=memory_bytes(plan, tokens),
+        tokens_per_second=speed,
+        duration_seconds=_expected_seconds(config, built, tokens),
+        unknown_rate=sum(part.unknown for part in parts)
+        / max(1, sum(len(part.ids) for part in parts)),
+    )
+
+
+def token_limit(config: TrainConfig, built: Built, train_tokens: int) -> float | None:
+    """Return how many tokens the run may read at most, where it is bounded that way."""
+    limits = []
+    if config.epochs is not None:
+        limits.append(config.epochs * train_tokens)
+    if config.max_steps is not None:
+        limits.append(float(config.max_steps * built.trainer.tokens_per_step))
+    return min(limits, default=None)
+
+
+def _expected_seconds(config: TrainConfig, built: Built, train_tokens: int) -> float | None:
+    seconds = budget_of(config).seconds
+    limits = [] if seconds is None else [seconds]
+    tokens, speed = token_limit(config, built, train_tokens), built.arithmetic.tokens_per_second
+    if tokens is not None and speed:
+        limits.append(tokens / speed)
+    return min(limits, default=None)

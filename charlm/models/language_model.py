@@ -14,6 +14,10 @@ from charlm.models.cross_entropy import linear_cross_entropy
 from charlm.models.layers import RecurrentLayer, State, dropout_mask, locked_dropout
 
 
+# The length of an embedding's vector of 64 standard normal numbers.
+INPUT_STRENGTH = 8.0
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Dropouts:
     """The rates of every dropout, each a share of what is left out."""
@@ -65,11 +69,18 @@ class LanguageModel(nn.Module):
         self.output = _Output(config.vocab_size, config.output_size, config.tie_weights)
 
     def initialise(self, generator: torch.Generator, forget_bias: float = 0.0) -> None:
-        """Set all weights from a generator; the output starts near the uniform distribution."""
-        scale = 1.0 if not self.config.tie_weights else 0.05
-        nn.init.normal_(self.embedding.weight, 0.0, scale, generator=generator)
-        for layer in self._layers():
+        """Set all weights from a generator; the output starts near the uniform distribution.
+
+        An embedding that is the output matrix too has to start small, so the weights that read it
+        start as much larger: what the first layer sees then is as strong as for one of its own.
+        """
+        spread = 1.0 if not self.config.tie_weights else 0.05
+        nn.init.normal_(self.embedding.weight, 0.0, spread, generator=generator)
+        for index, layer in enumerate(self._layers()):
             layer.initialise(generator, forget_bias)
+            if self.config.tie_weights and (index == 0 or self.config.skip):
+                size = self.config.embedding_dim
+                layer.weight_ih.data[:, -size:] *= INPUT_STRENGTH / (spread * size**0.5)
         if self.config.has_projection:
             nn.init.xavier_uniform_(self.projection.weight, generator=generator)
         if self.output.weight is not None:

@@ -19,7 +19,7 @@ from charlm.training.config import TrainConfig
 DEFAULT_SECONDS = 60.0
 # Characters that a model should read, for each of its recurrent weights: with fewer it learns too
 # little for its size, with more a larger one would have learnt more in the same time.
-CHARS_PER_WEIGHT = 2.3
+CHARS_PER_WEIGHT, WORDS_FACTOR = 2.3, 5.0
 SIZES = range(64, 1_025, 64)
 # Operations of one update, a weight and a token: 2 forward, 4 backward.
 OPERATIONS = 6.0
@@ -108,7 +108,8 @@ def plan_run(
     model = models[0]
     for larger in models[1:]:
         tokens = _possible_tokens(config, larger, train_tokens, operations)
-        if tokens * chars_per_token >= CHARS_PER_WEIGHT * recurrent_weights(larger):
+        needed = CHARS_PER_WEIGHT * (WORDS_FACTOR if words else 1.0)
+        if tokens * chars_per_token >= needed * recurrent_weights(larger):
             model = larger
     tokens = _possible_tokens(config, model, train_tokens, operations)
     return Plan(

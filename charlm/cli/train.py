@@ -16,7 +16,8 @@ from charlm.cli.options import config_from, json_option, options_from
 from charlm.tasks.train_events import HeldOut, Planned, TrainEvent, TrainResult
 from charlm.training.config import TrainConfig
 
-INTERRUPTED, TERMINATED = 130, 143
+# As shells say it: 128 and the number of the signal.
+_STATUS = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
 
 @click.command(
@@ -76,9 +77,7 @@ def lm(
     if result is None:
         return 1
     _show_result(result, as_json=as_json)
-    if not result.interrupted:
-        return 0
-    return TERMINATED if result.signal in ("SIGTERM", "SIGHUP") else INTERRUPTED
+    return _STATUS.get(result.signal, 130) if result.interrupted else 0
 
 
 def follow(
@@ -100,7 +99,7 @@ def follow(
 
 def _show_plan(plan: Planned | None, *, as_json: bool) -> None:
     from charlm.render.machine import emit
-    from charlm.render.tables import count, show_facts, size
+    from charlm.render.tables import count, plural, show_facts, size
 
     if plan is None:
         return
@@ -115,7 +114,7 @@ def _show_plan(plan: Planned | None, *, as_json: bool) -> None:
             ("tokens", f"{plan.train_tokens:,} to train on, {plan.valid_tokens:,} held out"),
             ("vocabulary", f"{plan.vocab_size:,} tokens, {plan.unknown_rate:.2%} unknown"),
             ("model", f"{plan.model}, {plan.parameters:,} parameters"),
-            ("machine", f"{plan.device}, {plan.precision}, {plan.threads} threads"),
+            ("machine", f"{plan.device}, {plan.precision}, {plural(plan.threads, 'thread')}"),
             ("batch", f"{plan.batch_size} streams of {plan.bptt} tokens"),
             ("epoch", f"{count(plan.steps_per_epoch)} steps"),
             ("memory", f"about {size(plan.memory_bytes)}"),
@@ -167,9 +166,11 @@ def _check_durations(config: TrainConfig) -> None:
 
 def held_out_words(held: HeldOut) -> str:
     """Return figures on held-out text as one line."""
+    from charlm.render.tables import plural
+
     return (
         f"{held.nats_per_token:.4f} nats a token, perplexity {held.perplexity:.4g}, "
-        f"{held.bits_per_char:.4f} bits a character ({held.tokens:,} tokens)"
+        f"{held.bits_per_char:.4f} bits a character ({plural(held.tokens, 'token')})"
     )
 
 

@@ -117,6 +117,16 @@ def count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
+def plural(number: int, thing: str) -> str:
+    """Return how many there are of a thing, in digits.
+
+    Example:
+        >>> plural(1, "token"), plural(1200, "token")
+        ('1 token', '1,200 tokens')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def size(value: float | None) -> str:
     """Return bytes as people read them.
 

@@ -113,7 +113,7 @@ def test_a_test_text_is_reported_too(train):
     assert "\ntest     1.5000 nats a token" in train(events=events)[1]
 
 
-@pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)])
+@pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_an_interrupted_training_says_how_to_go_on(train, signal, status):
     stopped = dataclasses.replace(RESULT, interrupted=True, signal=signal, valid=None)
     found, out, err = train(events=[stopped])

@@ -42,8 +42,8 @@ def run(argv: Sequence[str]) -> int:
     except (CharlmError, click.UsageError, MemoryError, OSError) as error:
         return _fail(error, debug=debug)
     except Exception as error:
-        if debug:
-            return _fail(error, debug=True)
+        if debug or _is_out_of_memory(error):
+            return _fail(error, debug=debug)
         talk(f"charlm: internal error: {type(error).__name__}: {one_line(str(error))}")
         talk("charlm: run it again with --debug and report what it prints")
         return FAILED
@@ -81,13 +81,17 @@ def _fail(error: BaseException, *, debug: bool) -> int:
 def _usage(error: click.UsageError) -> str:
     """Return what is wrong with the command line, in the words of all our messages."""
     if isinstance(error, click.exceptions.NoSuchCommand):
-        group = error.ctx.command if error.ctx else None
-        names = ", ".join(group.commands) if isinstance(group, click.Group) else ""
-        return f"no command {error.command_name!r}{_near(error.possibilities)}; known: {names}"
+        return f"no command {error.command_name!r}{_near(error.possibilities)}{_known(error)}"
     if isinstance(error, click.NoSuchOption):
         return f"no option {error.option_name!r}{_near(error.possibilities)}"
     message = error.format_message()
-    return (message[:1].lower() + message[1:]).removesuffix(".")
+    known = _known(error) if message == "Missing command." else ""
+    return (message[:1].lower() + message[1:]).removesuffix(".") + known
+
+
+def _known(error: click.UsageError) -> str:
+    group = error.ctx.command if error.ctx else None
+    return f"; known: {', '.join(group.commands)}" if isinstance(group, click.Group) else ""
 
 
 def _near(names: Sequence[str] | None) -> str:
@@ -95,12 +99,21 @@ def _near(names: Sequence[str] | None) -> str:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
+    if _is_out_of_memory(error):
         return "out of memory; try a smaller model, batch or text"
     if isinstance(error, OSError) and not isinstance(error, CharlmError):
         reason = error.strerror or str(error) or type(error).__name__
         return one_line(f"{error.filename}: {reason}" if error.filename else reason)
     return one_line(str(error))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Tell a lack of memory: torch has no class of its own for it on the CPU, and a subclass of
+    RuntimeError, which we do not import here, on CUDA."""
+    words = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
 
 
 def _open_streams() -> None:

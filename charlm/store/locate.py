@@ -88,7 +88,8 @@ def find_model(name_or_folder: str | None, kinds: Container[str] | None = None) 
         if _holds_model(folder):
             return Found(folder=folder)
     near = did_you_mean(name_or_folder, [path.name for path in list_models()])
-    raise CheckpointError(f"no checkpoint {name_or_folder!r} in {_shown()}{near}")
+    advice = near or "; charlm models lists those there are"
+    raise CheckpointError(f"no checkpoint {name_or_folder!r} in {_shown()}{advice}")
 
 
 def _is_path(text: str) -> bool:

@@ -25,6 +25,10 @@ def test_version(charlm):
     assert charlm("--version") == (0, f"charlm {package.__version__}\n", "")
 
 
+OUT_OF_MEMORY = "charlm: out of memory; try a smaller model, batch or text\n"
+NO_ZZZ = "charlm: no checkpoint 'zzz' in {home}/checkpoints/; charlm models lists those there are\n"
+
+
 @pytest.mark.parametrize(
     "line", [(), ("--help",), ("-h",), ("help",), ("-v", "--help"), ("-v", "help")]
 )
@@ -87,7 +91,7 @@ def test_help_of_a_group_lists_its_commands(charlm):
         ),
         (
             ("corpus",),
-            "charlm: missing command; try: charlm corpus --help\n",
+            "charlm: missing command; known: list, show, add; try: charlm corpus --help\n",
         ),
         (
             ("corpus", "lst"),
@@ -199,8 +203,8 @@ def test_a_usage_error_is_one_line_and_2(charlm, line, message):
             "charlm: no checkpoint 'tinny' in {home}/checkpoints/ (did you mean 'tiny'?)\n",
         ),
         (("score", "-m", "no/where"), "charlm: no model folder 'no/where'\n"),
-        (("show", "zzz"), "charlm: no checkpoint 'zzz' in {home}/checkpoints/\n"),
-        (("plot", "zzz"), "charlm: no checkpoint 'zzz' in {home}/checkpoints/\n"),
+        (("show", "zzz"), NO_ZZZ),
+        (("plot", "zzz"), NO_ZZZ),
         (
             ("evaluate", "-m", "tiny", "no.txt"),
             "charlm: no file or corpus 'no.txt'\n",
@@ -231,7 +235,13 @@ def test_a_failure_is_one_line_and_1(charlm, tiny, line, message):
     ("error", "status", "message"),
     [
         (CharlmError("a\n\x1b[31m"), 1, "charlm: a\\n\\x1b[31m\n"),
-        (MemoryError(), 1, "charlm: out of memory; try a smaller model, batch or text\n"),
+        (MemoryError(), 1, OUT_OF_MEMORY),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            1,
+            OUT_OF_MEMORY,
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 1, OUT_OF_MEMORY),
         (PermissionError(13, "Permission denied", "f\n"), 1, "charlm: f\\n: Permission denied\n"),
         (OSError("odd"), 1, "charlm: odd\n"),
         (KeyboardInterrupt(), 130, ""),
@@ -257,7 +267,7 @@ def test_debug_shows_the_traceback(charlm, home):
     status, _, err = charlm("show", "zzz", "--debug")
     assert status == 1
     assert err.startswith("Traceback (most recent call last):")
-    assert err.endswith("charlm: no checkpoint 'zzz' in " + f"{home}/checkpoints/\n")
+    assert err.endswith(NO_ZZZ.format(home=home))
 
 
 def test_options_stand_before_or_after_the_command(charlm, tiny):

@@ -85,7 +85,9 @@ def test_near_misses_are_offered(place, monkeypatch):
     assert refusal("shakspeare") == (
         "no checkpoint 'shakspeare' in checkpoints/ (did you mean 'shakespeare'?)"
     )
-    assert refusal("zzz") == "no checkpoint 'zzz' in checkpoints/"
+    assert refusal("zzz") == (
+        "no checkpoint 'zzz' in checkpoints/; charlm models lists those there are"
+    )
     (place / "cwd" / "mine").mkdir()
     assert refusal("./mime") == "no model folder './mime' (did you mean 'mine'?)"
     assert refusal("/no/such") == "no model folder '/no/such'"

@@ -103,14 +103,18 @@ def _range_problem(value: Any, about: Setting) -> str:
         return f"must be one of {', '.join(about.choices)}{near}"
     low, high = [], []
     if about.ge is not None and value < about.ge:
-        low.append(f"at least {about.ge:g}")
+        low.append(f"at least {_number(about.ge)}")
     if about.gt is not None and value <= about.gt:
-        low.append(f"more than {about.gt:g}")
+        low.append(f"more than {_number(about.gt)}")
     if about.le is not None and value > about.le:
-        high.append(f"at most {about.le:g}")
+        high.append(f"at most {_number(about.le)}")
     if about.lt is not None and value >= about.lt:
-        high.append(f"less than {about.lt:g}")
+        high.append(f"less than {_number(about.lt)}")
     return f"must be {' and '.join(low + high)}" if low or high else ""
+
+
+def _number(bound: float) -> str:
+    return f"{bound:.0f}" if float(bound).is_integer() else f"{bound:g}"  # 1000000, not 1e+06
 
 
 def to_json(config: Any) -> dict[str, Any]:

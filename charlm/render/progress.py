@@ -183,10 +183,12 @@ def step_words(step: StepRecord) -> str:
 def event_words(event: TrainEvent) -> str:
     """Return what is printed for an event that stays on the screen; empty for the others."""
     if isinstance(event, Planned):
+        unknown = f" ({event.unknown_rate:.2%} unknown)" if event.unknown_rate else ""
         return (
             f"{event.name}: {event.model}, {event.parameters:,} parameters, "
-            f"{event.vocab_size:,} tokens in the vocabulary; {event.train_tokens:,} tokens to "
-            f"train on, {event.valid_tokens:,} held out; {event.device} {event.precision}"
+            f"{event.vocab_size:,} tokens in the vocabulary{unknown}; "
+            f"{event.train_tokens:,} tokens to train on, {event.valid_tokens:,} held out; "
+            f"{event.device} {event.precision}"
         )
     if isinstance(event, Evaluated):
         best = "  ★ best" if event.best else ""

@@ -21,7 +21,7 @@ class Example:
     rate: float = setting(0.5, "rate", gt=0.0, lt=1.0)
     cell: str = setting("lstm", "cell", choices=("lstm", "gru"))
     tied: bool = setting(False, "tied")
-    limit: int | None = setting(None, "limit", ge=0)
+    limit: int | None = setting(None, "limit", ge=0, le=10_000_000)
     widths: tuple[int, ...] = setting((), "widths")
 
     def __post_init__(self) -> None:
@@ -34,7 +34,7 @@ EXAMPLES = st.builds(
     rate=st.floats(0.0, 1.0, exclude_min=True, exclude_max=True),
     cell=st.sampled_from(("lstm", "gru")),
     tied=st.booleans(),
-    limit=st.none() | st.integers(min_value=0),
+    limit=st.none() | st.integers(0, 10_000_000),
     widths=st.lists(st.integers()).map(tuple),
 )
 
@@ -56,6 +56,7 @@ def test_a_config_comes_back_from_json(config):
     [
         ({"size": 0}, "size must be at least 1, got 0"),
         ({"size": 101}, "size must be at most 100, got 101"),
+        ({"limit": 10**8}, "limit must be at most 10000000, got 100000000"),
         ({"size": 2.0}, "size must be a whole number, got 2.0"),
         ({"size": True}, "size must be a whole number, got True"),
         ({"rate": 0}, "rate must be more than 0, got 0"),

@@ -10,11 +10,12 @@ from charlm.render.progress import (
     LiveProgress,
     PlainProgress,
     QuietProgress,
+    event_words,
     live_line,
     open_progress,
 )
 from charlm.render.tables import columns_of
-from charlm.tasks.train_events import Evaluated, Message, Sampled, StepRecord
+from charlm.tasks.train_events import Evaluated, Message, Planned, Sampled, StepRecord
 
 STEP = StepRecord(
     step=1, epoch=0.5, loss=2.5, bits_per_char=3.6, learning_rate=0.004, grad_norm=1.0,
@@ -60,6 +61,20 @@ def test_silence_keeps_warnings(capsys):
         for event in (STEP, VALID, Message(text="a"), Message(text="b", warning=True)):
             progress.show(event)
     assert capsys.readouterr().err == "charlm: warning: b\n"
+
+
+def test_a_plan_tells_the_unknown_share_only_where_there_is_one():
+    plan = Planned(
+        name="toy", corpus="toy.txt", train_tokens=900, valid_tokens=100, vocab_size=50,
+        model="1 x 8 LSTM", parameters=1234, device="cpu", precision="float32", threads=1,
+        batch_size=4, bptt=8, steps_per_epoch=28.1, memory_bytes=10_000, tokens_per_second=1e5,
+        duration_seconds=9.0, unknown_rate=0.0,
+    )  # fmt: skip
+    words = "toy: 1 x 8 LSTM, 1,234 parameters, 50 tokens in the vocabulary{}; 900 tokens to "
+    words += "train on, 100 held out; cpu float32"
+    assert event_words(plan) == words.format("")
+    some = dataclasses.replace(plan, unknown_rate=0.1234)
+    assert event_words(some) == words.format(" (12.34% unknown)")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
     path = Path(spec)
     if spec and _exists(path):
         return _open_path(path, None, encoding_errors, warnings)
+    if path.is_symlink():
+        raise CorpusError(f"cannot read {spec}: it is a link to nothing")
     if any(letter in spec for letter in "*?[") and (found := _glob(spec)):
         return _open_glob(spec, found, encoding_errors, warnings)
     if own := _own_corpus(spec):

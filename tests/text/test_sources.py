@@ -4,6 +4,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import sys
 import threading
 
@@ -180,6 +181,14 @@ def test_a_folder_is_read_in_order_without_hidden_and_binary_files(write, tmp_pa
     assert corpus.read() == "one\ntwo\nzipped\n"
     assert corpus.warnings == [f"{tmp_path / 'in'}: left out 2 hidden and 1 binary files"]
     assert corpus.name == "in"
+
+
+def test_a_link_to_nothing_is_called_so(tmp_path):
+    link = tmp_path / "a.txt"
+    link.symlink_to(tmp_path / "gone.txt")
+    message = f"^cannot read {re.escape(str(link))}: it is a link to nothing$"
+    with pytest.raises(CorpusError, match=message):
+        open_corpus([str(link)])
 
 
 def test_links_to_folders_are_not_followed(write, tmp_path):

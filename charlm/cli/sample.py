@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="fail if the model does not know a character")
 @click.option("--stats", is_flag=True, help="tell tokens a second on stderr")
 @json_option
+@click.pass_context
 def sample(
+    context: click.Context,
+    /,
     prompt: str,
     model: str | None,
     no_prompt: bool,
@@ -53,11 +56,13 @@ def sample(
     The text streams to stdout as it is made; the same seed gives the same text.
     """
     config = config_from(SamplingConfig, settings)
+    _warn_of_idle(context, config)
     config = _with_seed(config, tell=stats or is_terminal(sys.stderr))
     opened = open_chosen(model)
     from charlm.tasks.sample import read_prompt, unknown_words
 
-    begin = read_prompt(opened, read_stdin() if prompt == "-" else prompt, strict=strict)
+    text = read_stdin().removesuffix("\n") if prompt == "-" else prompt  # the one of `echo`
+    begin = read_prompt(opened, text, strict=strict)
     if begin.unknown:
         warn(unknown_words(opened, begin))
     counter = _Counter()
@@ -69,6 +74,24 @@ def sample(
         _print_stream(opened, begin, config, counter, with_prompt=not no_prompt)
     if stats:
         talk(counter.words())
+
+
+# Settings that only count beside another.
+_OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
+
+
+def _warn_of_idle(context: click.Context, config: SamplingConfig) -> None:
+    """Tell of options on the command line that have no say together with the others."""
+    idle: dict[str, str] = {}
+    if config.beam_size:
+        idle |= dict.fromkeys((*_OF_DRAWS, "repetition_window"), "beam search draws nothing")
+    else:
+        idle["length_penalty"] = "only --beam-size uses it"
+        if config.repetition_penalty == 1.0:
+            idle["repetition_window"] = "only --repetition-penalty uses it"
+    for name, why in idle.items():
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            warn(f"--{name.replace('_', '-')} does nothing here: {why}")
 
 
 def _with_seed(config: SamplingConfig, *, tell: bool) -> SamplingConfig:

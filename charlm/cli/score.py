@@ -12,7 +12,8 @@ from charlm.cli.choice import open_chosen
 from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin, stdin_lines
 from charlm.cli.options import json_option, model_option
-from charlm.render.console import bold, flush_out, one_line, out, width
+from charlm.render.console import bold, flush_out, one_line, out, warn, width
+from charlm.render.tables import plural
 
 if TYPE_CHECKING:
     from charlm.tasks.score import ScoreResult
@@ -36,12 +37,15 @@ def score(text: tuple[str, ...], model: str | None, tokens: bool, as_json: bool)
     The log-probability is the sum over the tokens of log p(token | all before it), in nats.
     Without a text, each line of standard input is one.
     """
+    if text.count("-") > 1:
+        raise click.UsageError("standard input (-) can be read only once")
     opened = open_chosen(model)
     from charlm.tasks.score import score_text
 
-    first = True
+    first, seen, unknown = True, 0, 0
     for one in _texts(text):
         result = score_text(opened, one)
+        seen, unknown = seen + result.tokens, unknown + result.unknown
         if as_json:
             _show_json(result, with_tokens=tokens)
             continue
@@ -53,6 +57,8 @@ def score(text: tuple[str, ...], model: str | None, tokens: bool, as_json: bool)
             _show_tokens(result)
         if not text:  # a filter answers line by line
             flush_out()
+    if unknown:
+        warn(f"{unknown:,} of {plural(seen, 'token')} unknown to {opened.name!r}")
 
 
 def _texts(given: tuple[str, ...]) -> Iterator[str]:

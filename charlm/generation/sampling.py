@@ -37,7 +37,7 @@ class SamplingConfig:
         1.0, "above 1 discourages tokens seen in the repetition window", gt=0.0
     )
     repetition_window: int = setting(64, "tokens that the repetition penalty looks back", ge=0)
-    stop: tuple[str, ...] = setting((), "stop before this text appears; may be given repeatedly")
+    stop: tuple[str, ...] = setting((), "stop before this text appears")
     seed: int | None = setting(None, "seed of the draws; the same seed gives the same text", ge=0)
     num_samples: int = setting(1, "samples to generate side by side", ge=1, le=65_536)
     beam_size: int = setting(0, "search for the likeliest text with so many beams; 0 draws", ge=0)
@@ -49,6 +49,11 @@ class SamplingConfig:
         check(self)
         if not all(isinstance(text, str) and text for text in self.stop):
             raise ConfigError(f"stop must be texts that are not empty, got {self.stop!r}")
+        if 0 < self.beam_size < self.num_samples:
+            raise ConfigError(
+                f"num_samples must be at most the beam size of {self.beam_size}, "
+                f"got {self.num_samples}"
+            )
 
 
 def build_transforms(

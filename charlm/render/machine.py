@@ -5,20 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from charlm.render.console import flush_out, out
 
 
-def json_line(record: Mapping[str, Any]) -> str:
+def json_line(record: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     r"""Return a record as one line of strict JSON; what is not finite becomes null.
+
+    Args:
+        record: what to write.
+        ascii_only: escape all other characters, for streams that are not UTF-8.
 
     Example:
         >>> json_line({"text": "ä\n", "loss": float("inf")})
         '{"text": "ä\\n", "loss": null}'
     """
     text = json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
+    if ascii_only:
+        return "".join(c if c.isascii() and c.isprintable() else _escape(c) for c in text)
     # Lone surrogates cannot be written as UTF-8 and C1 or bidi controls steer terminals: \u.
     return "".join(c if c.isprintable() or c == " " else _escape(c) for c in text)
 
@@ -47,6 +54,7 @@ def _plain(value: Any) -> Any:
 
 def emit(record: Mapping[str, Any], *, flush: bool = True) -> None:
     """Write a record to stdout as one JSON line."""
-    out(json_line(record), trusted=True)
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    out(json_line(record, ascii_only=encoding != "utf8"), trusted=True)
     if flush:
         flush_out()

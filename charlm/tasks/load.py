@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlm.base.config import from_json
-from charlm.base.errors import CheckpointError
+from charlm.base.errors import CheckpointError, TokenizerError
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.language_model import LanguageModel
 from charlm.store.checkpoint import StoredModel, load_model
@@ -45,7 +45,7 @@ def open_model(
     found = find_model(name, kinds)
     stored = load_model(found.folder, kinds=kinds)
     model = _build_model(stored)
-    tokenizer = load_tokenizer(stored.tokenizer_config, stored.tokenizer_files)
+    tokenizer = _build_tokenizer(stored)
     if tokenizer.vocab_size != model.vocab_size:
         raise CheckpointError(
             f"{found.folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
@@ -68,6 +68,13 @@ def _build_model(stored: StoredModel) -> LanguageModel | NgramModel:
         return restore_ngram(stored)
     config = model_config(stored)
     return LanguageModel(config, stored.tensors(config.tensor_shapes()))
+
+
+def _build_tokenizer(stored: StoredModel) -> Tokenizer:
+    try:
+        return load_tokenizer(stored.tokenizer_config, stored.tokenizer_files)
+    except TokenizerError as error:
+        raise CheckpointError(f"{stored.folder}: {error}; copy the model folder again") from error
 
 
 def model_config(stored: Any) -> LanguageModelConfig:

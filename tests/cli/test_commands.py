@@ -1,5 +1,7 @@
 """What each command prints, on a tiny model."""
 
+import hashlib
+import io
 import json
 import math
 import sys
@@ -10,6 +12,20 @@ from charlm.store.checkpoint import load_model
 
 TEXT = "the quick brown fox jumps over the lazy dog [b]\n"  # what the tiny model knows
 VOCAB = len(set(TEXT)) + 1
+
+
+@pytest.fixture
+def forge():
+    """The function that replaces a file of a model, manifest and all."""
+
+    def replace(folder, name, contents):
+        (folder / name).write_bytes(contents)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        digest = hashlib.sha256(contents).hexdigest()
+        manifest["files"][name] = {"size": len(contents), "sha256": digest}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    return replace
 
 
 @pytest.fixture
@@ -82,12 +98,72 @@ def test_score_filters_line_by_line(charlm, tiny):
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["the", "", "fo\ufffdx"]
     assert err == (
         "charlm: warning: line 3 of standard input is not UTF-8; such bytes are read as \ufffd\n"
+        "charlm: warning: 1 of 7 tokens unknown to 'tiny'\n"
     )
 
 
 def test_a_dash_reads_stdin_as_one_text(charlm, tiny):
     _, out, _ = charlm("score", "-m", "tiny", "--json", "-", stdin=b"the\nfox\n")
     assert json.loads(out)["text"] == "the\nfox"
+
+
+def test_stdin_can_be_scored_only_once(charlm, tiny):
+    assert charlm("score", "-m", "tiny", "-", "-", stdin=b"fox") == (
+        2,
+        "",
+        "charlm: standard input (-) can be read only once; try: charlm score --help\n",
+    )
+
+
+def test_the_line_end_of_echo_is_no_part_of_a_prompt(charlm, tiny):
+    line = ("sample", "-m", "tiny", "-n", 9, "--seed", 1, "-")
+    assert charlm(*line, stdin=b"the fox\n") == charlm(*line, stdin=b"the fox")
+    assert charlm(*line, stdin=b"the fox\n\n")[1].startswith("the fox\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--beam-size", 2, "--top-k", 3), "--top-k does nothing here: beam search draws nothing"),
+        (("--length-penalty", 1), "--length-penalty does nothing here: only --beam-size uses it"),
+        (
+            ("--repetition-window", 5),
+            "--repetition-window does nothing here: only --repetition-penalty uses it",
+        ),
+    ],
+)
+def test_an_option_without_a_say_is_told(charlm, tiny, options, message):
+    status, _, err = charlm("sample", "-m", "tiny", "-n", 2, *options)
+    assert (status, err) == (0, f"charlm: warning: {message}\n")
+
+
+def test_beams_bound_the_samples(charlm, tiny):
+    assert charlm("sample", "-m", "tiny", "--beam-size", 2, "--num-samples", 3) == (
+        2,
+        "",
+        "charlm: --num-samples must be at most the beam size of 2, got 3; "
+        "try: charlm sample --help\n",
+    )
+
+
+def test_json_is_ascii_where_stdout_is_not_utf8(charlm, tiny, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", stream)
+    charlm("score", "-m", "tiny", "--json", "\xe9\U0001f600")
+    line = stream.buffer.getvalue()
+    assert b'"text": "\\u00e9\\ud83d\\ude00"' in line
+    assert json.loads(line)["text"] == "\xe9\U0001f600"
+
+
+def test_a_tokenizer_file_that_is_none_is_told_with_its_folder(charlm, tiny, forge):
+    folder = tiny / "checkpoints" / "tiny"
+    forge(folder, "vocab.json", b"[]")
+    assert charlm("sample", "-m", "tiny") == (
+        1,
+        "",
+        f"charlm: {folder}: vocab.json: expected an object with counts, format, specials, tokens; "
+        "copy the model folder again\n",
+    )
 
 
 def test_sample_is_the_same_for_the_same_seed(charlm, tiny):

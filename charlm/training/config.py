@@ -71,7 +71,12 @@ class TrainConfig:
     max_grad_norm: float | None = setting(None, "global norm to clip gradients to", gt=0.0)
     batch_size: int | None = setting(None, "parallel streams", ge=1, le=65_536)
     bptt: int | None = setting(None, "tokens per truncated-backprop window", ge=1, le=65_536)
-    ema: float | None = setting(None, "decay of averaged weights; 0 for none", ge=0.0, lt=1.0)
+    ema: float | None = setting(
+        None,
+        "share of the updates so far that averaged weights look back on; 0 for none",
+        ge=0.0,
+        lt=1.0,
+    )
     # length
     max_time: str | None = setting(None, "training time: 90s, 3m, 1h")
     epochs: float | None = setting(None, "passes over the training text", gt=0.0)

@@ -68,14 +68,18 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> float:
 
 
 class AveragedWeights:
-    """An exponential moving average of a model's parameters, warmed up from the first step.
+    """A moving average of a model's parameters over the last `share` of the updates so far.
+
+    The window grows with the run, so that it suits short runs and long ones, whose length nobody
+    knows beforehand: the decay of update n is 1 - 1 / (1 + share * n).
 
     Source:
-        Polyak and Juditsky (1992); the warm-up is min(decay, (1 + n) / (10 + n)).
+        Polyak and Juditsky (1992) for averaging; Karras et al. (2024), arXiv:2312.02696, for a
+        window in proportion to the run.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
-        self.decay = decay
+    def __init__(self, parameters: Iterable[Tensor], share: float) -> None:
+        self.share = share
         self.updates = 0
         self.parameters = list(parameters)
         self.averages = [p.detach().clone() for p in self.parameters]
@@ -84,8 +88,8 @@ class AveragedWeights:
     def update(self) -> None:
         """Move the averages towards the parameters."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self.averages, self.parameters, 1.0 - decay)
+        weight = 1.0 / (1.0 + self.share * self.updates)
+        torch._foreach_lerp_(self.averages, self.parameters, weight)
 
     @torch.no_grad()
     def swap(self) -> None:

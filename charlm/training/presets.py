@@ -120,7 +120,7 @@ def plan_run(
         max_grad_norm=_or(config.max_grad_norm, 1.0),
         batch_size=config.batch_size or _fit_batch(32, train_tokens),
         bptt=config.bptt or (40 if words else 32),
-        ema=_or(config.ema, 0.998),
+        ema=_or(config.ema, 0.06),
         restart_probability=0.03,
     )
 

@@ -35,15 +35,14 @@ def test_a_norm_that_is_no_number_scales_nothing():
     assert one.grad[1].item() == 9.0
 
 
-def test_averages_follow_with_the_stated_decay():
+def test_averages_look_back_on_their_share_of_the_run():
     weight = parameter(0.0)
-    averages = AveragedWeights([weight], decay=0.5)
+    averages = AveragedWeights([weight], share=0.5)
     expected = 0.0
     for update in range(1, 8):
         weight.data.fill_(float(update))
         averages.update()
-        decay = min(0.5, (1 + update) / (10 + update))
-        expected = decay * expected + (1 - decay) * update
+        expected += (update - expected) / (1 + 0.5 * update)
     assert averages.averages[0].item() == pytest.approx(expected)
     averages.swap()
     assert weight.item() == pytest.approx(expected)

@@ -8,7 +8,7 @@ import click
 
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus, complete_file
-from charlm.cli.options import json_option
+from charlm.cli.options import encoding_option, json_option
 from charlm.render.console import out, warn
 
 
@@ -36,12 +36,13 @@ def list_corpora(as_json: bool) -> None:
     shell_complete=complete_corpus,
     help="a corpus by name, or files, folders, globs, - for stdin",
 )
+@encoding_option
 @json_option
-def show_corpus(corpus: str, as_json: bool) -> None:
+def show_corpus(corpus: str, encoding_errors: str, as_json: bool) -> None:
     """Tell about one corpus, with its first lines."""
     from charlm.tasks.corpus import corpus_facts
 
-    facts = corpus_facts(corpus)
+    facts = corpus_facts(corpus, encoding_errors=encoding_errors)
     for warning in facts.warnings:
         warn(warning)
     if as_json:
@@ -77,16 +78,21 @@ def show_corpus(corpus: str, as_json: bool) -> None:
     help="files, folders, globs or - for stdin",
 )
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
+@encoding_option
 @json_option
-def add_corpus(name: str, file: tuple[str, ...], overwrite: bool, as_json: bool) -> None:
+def add_corpus(
+    name: str, file: tuple[str, ...], overwrite: bool, encoding_errors: str, as_json: bool
+) -> None:
     """Keep a text of your own as a corpus."""
     from charlm.tasks.corpus import keep_corpus
 
-    path = keep_corpus(name, file, overwrite=overwrite)
+    kept = keep_corpus(name, file, overwrite=overwrite, encoding_errors=encoding_errors)
+    for warning in kept.warnings:
+        warn(warning)
     if as_json:
         from charlm.render.machine import emit
 
-        emit({"name": name, "path": str(path)})
+        emit({"name": kept.name, "path": str(kept.path)})
         return
-    out(f"kept {name} in {path}")
-    out(f"try: charlm train {name}")
+    out(f"kept {kept.name} in {kept.path}")
+    out(f"try: charlm train {kept.name}")

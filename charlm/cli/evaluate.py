@@ -10,7 +10,7 @@ import click
 from charlm.cli.choice import open_chosen
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus
-from charlm.cli.options import Word, json_option, model_option
+from charlm.cli.options import encoding_option, json_option, model_option
 from charlm.render.console import warn
 
 
@@ -29,13 +29,7 @@ from charlm.render.console import warn
     help="files, folders, globs, - for stdin, or corpora by name",
 )
 @model_option
-@click.option(
-    "--encoding-errors",
-    type=Word(("strict", "replace", "skip")),
-    default="strict",
-    show_default=True,
-    help="what to do with invalid UTF-8",
-)
+@encoding_option
 @json_option
 def evaluate(file: tuple[str, ...], model: str | None, encoding_errors: str, as_json: bool) -> None:
     """Measure a model on held-out text.

@@ -30,6 +30,13 @@ class Word(click.Choice[str]):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="print one JSON object a line")
+encoding_option = click.option(
+    "--encoding-errors",
+    type=Word(("strict", "replace", "skip")),
+    default="strict",
+    show_default=True,
+    help="what to do with invalid UTF-8",
+)
 model_option = click.option(
     "-m",
     "--model",

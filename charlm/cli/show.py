@@ -76,5 +76,13 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif isinstance(value, list) and len(value) > 8:
             rows.append((name, f"{len(value)} entries"))
         elif value is not None:
-            rows.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
+            rows.append((name, _words(value)))
     return rows
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

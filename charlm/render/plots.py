@@ -56,7 +56,7 @@ def _terminal_size() -> tuple[int, int]:
 
 
 def save_picture(curves: Sequence[Drawable], title: str, path: Path) -> None:
-    """Write the curves to a file; its suffix says whether PNG, SVG or HTML.
+    """Write the curves to a file, whole or not at all; its suffix says whether PNG, SVG or HTML.
 
     Raises:
         TaskError: if the file cannot be written.
@@ -65,8 +65,13 @@ def save_picture(curves: Sequence[Drawable], title: str, path: Path) -> None:
     data = _picture(curves, title, "svg" if kind == "html" else kind)
     if kind == "html":
         data = _page(curves, title, data)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.write_bytes(data)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise TaskError(f"cannot write {path}: {error.strerror or error}") from error
 

@@ -36,13 +36,15 @@ def corpora() -> list[CorpusLine]:
     return [CorpusLine(name=name, description=describe_corpus(name)) for name in list_corpora()]
 
 
-def corpus_facts(spec: str, *, head_lines: int = 10) -> CorpusFacts:
+def corpus_facts(
+    spec: str, *, head_lines: int = 10, encoding_errors: str = "strict"
+) -> CorpusFacts:
     """Return size, character count and beginning of a corpus, or of a file or folder.
 
     Raises:
         CorpusError: if there is none of that name or it cannot be read.
     """
-    corpus = open_corpus([spec])
+    corpus = open_corpus([spec], encoding_errors=encoding_errors)
     chars, lines, distinct = 0, 0, set[str]()
     head = ""
     for piece in corpus.pieces():
@@ -62,10 +64,25 @@ def corpus_facts(spec: str, *, head_lines: int = 10) -> CorpusFacts:
     )
 
 
-def keep_corpus(name: str, specs: Sequence[str], *, overwrite: bool = False) -> Path:
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class KeptCorpus:
+    """A corpus that was kept: its name, where it lies, and what was odd about its text."""
+
+    name: str
+    path: Path
+    warnings: tuple[str, ...]
+
+
+def keep_corpus(
+    name: str, specs: Sequence[str], *, overwrite: bool = False, encoding_errors: str = "strict"
+) -> KeptCorpus:
     """Keep the text of files or folders as a corpus of that name and return where it lies.
 
     Raises:
         CorpusError: if the name is taken or unfit, or the text cannot be read.
     """
-    return Path(add_corpus(name, list(specs), overwrite=overwrite))
+    warnings: list[str] = []
+    path = add_corpus(
+        name, specs, overwrite=overwrite, encoding_errors=encoding_errors, warnings=warnings
+    )
+    return KeptCorpus(name=name, path=path, warnings=tuple(warnings))

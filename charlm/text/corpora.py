@@ -186,10 +186,11 @@ def add_corpus(
     *,
     overwrite: bool = False,
     encoding_errors: str = "strict",
+    warnings: list[str] | None = None,
 ) -> Path:
     """Copy a text, normalised, to `corpora/NAME.txt` in `CHARLM_HOME` and return that path.
 
-    The copy appears whole or not at all.
+    The copy appears whole or not at all. What is odd about the text joins `warnings`.
 
     Raises:
         CorpusError: if the name is bad or taken, or the text cannot be read or written.
@@ -202,6 +203,10 @@ def add_corpus(
     taken = _own_corpus(name)
     if taken and not (overwrite and taken.is_file()):
         raise CorpusError(f"a corpus {name!r} is there already ({taken}); --overwrite replaces it")
+    if name in builtin.BUILTINS and not overwrite:
+        raise CorpusError(
+            f"{name!r} is a built-in corpus; take another name (--overwrite puts yours before it)"
+        )
     corpus = open_corpus(specs, encoding_errors=encoding_errors)
     target = corpora_folder() / f"{name}.txt"
     try:
@@ -210,6 +215,8 @@ def add_corpus(
             taken.unlink()
     except OSError as error:
         raise CorpusError(f"cannot write {target}: {error.strerror}") from error
+    if warnings is not None:
+        warnings.extend(corpus.warnings)
     return target
 
 
@@ -220,6 +227,8 @@ def _write_atomically(target: Path, pieces: Iterable[str]) -> None:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             for piece in pieces:
                 file.write(piece)
+            if not file.tell():
+                raise CorpusError("nothing to keep: the text is empty")
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -1,13 +1,16 @@
 """What each command prints, on a tiny model."""
 
+import errno
 import hashlib
 import io
 import json
 import math
 import sys
+from pathlib import Path
 
 import pytest
 
+from charlm.cli.show import _flat
 from charlm.store.checkpoint import load_model
 
 TEXT = "the quick brown fox jumps over the lazy dog [b]\n"  # what the tiny model knows
@@ -410,6 +413,35 @@ def test_a_corpus_is_kept_listed_and_shown(charlm, home):
     )
     added = json.loads(charlm("corpus", "add", "mine", "a.txt", "--overwrite", "--json")[1])
     assert added == {"name": "mine", "path": f"{home}/corpora/mine.txt"}
+
+
+def test_invalid_bytes_of_a_corpus_follow_its_option(charlm, home):
+    (home / "a.txt").write_bytes(b"a\xffb\xff\n")
+    warning = "charlm: warning: a.txt: 2 invalid byte sequences replaced by U+FFFD\n"
+    line = ("corpus", "add", "mine", "a.txt", "--encoding-errors", "replace")
+    kept = f"kept mine in {home}/corpora/mine.txt\ntry: charlm train mine\n"
+    assert charlm(*line) == (0, kept, warning)
+    assert (home / "corpora" / "mine.txt").read_text() == "a\ufffdb\ufffd\n"
+    line = ("corpus", "show", "a.txt", "--json", "--encoding-errors", "skip")
+    assert json.loads(charlm(*line)[1])["head"] == "ab\n"
+
+
+def test_show_writes_lists_and_truths_as_words():
+    values = {"a": True, "b": ["x", 1.5], "c": None, "d": {"e": False}, "f": list(range(9))}
+    assert _flat(values) == [("a", "yes"), ("b", "x, 1.5"), ("d.e", "no"), ("f", "9 entries")]
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old(charlm, tiny, monkeypatch):
+    (tiny / "x.svg").write_text("old")
+
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    message = "charlm: cannot write x.svg: No space left on device\n"
+    assert charlm("plot", "tiny", "--output", "x.svg") == (1, "", message)
+    assert (tiny / "x.svg").read_text() == "old"
+    assert [path.name for path in tiny.glob(".x.svg*")] == []
 
 
 def test_corpus_text_cannot_steer_a_terminal(charlm, home, monkeypatch):

@@ -133,6 +133,24 @@ def test_an_existing_corpus_is_kept_unless_asked(tmp_path, home):
     assert add_corpus("mine", ["in.txt"], overwrite=True).read_text() == "new"
 
 
+def test_an_empty_text_is_not_kept(tmp_path, home):
+    (tmp_path / "in.txt").write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"^nothing to keep: the text is empty$"):
+        add_corpus("mine", ["in.txt"])
+    assert list((home / "corpora").iterdir()) == []
+
+
+def test_a_built_in_name_is_taken_only_when_asked(tmp_path, home):
+    (tmp_path / "in.txt").write_text("own")
+    with pytest.raises(CorpusError) as caught:
+        add_corpus("python", ["in.txt"])
+    assert str(caught.value) == (
+        "'python' is a built-in corpus; take another name (--overwrite puts yours before it)"
+    )
+    add_corpus("python", ["in.txt"], overwrite=True)
+    assert open_corpus(["python"]).read() == "own"
+
+
 def test_a_failed_addition_leaves_nothing_and_keeps_the_old(tmp_path, home):
     (tmp_path / "in.txt").write_text("old")
     path = add_corpus("mine", ["in.txt"])

@@ -41,7 +41,7 @@ def evaluate_model(
     if not len(ids):
         raise CorpusError(f"{' '.join(files)}: no tokens, need at least 1")
     nll, tokens = evaluate_ids(opened.model, ids)
-    chars = opened.tokenizer.count_chars(ids)
+    chars = len(text)  # of the text, not of what its ids spell: unknown words have a length too
     nats = nll / tokens
     return EvaluateResult(
         model=opened.name,

@@ -1,5 +1,6 @@
 """What each command prints, on a tiny model."""
 
+import dataclasses
 import errno
 import hashlib
 import io
@@ -8,10 +9,13 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from charlm.cli.show import _flat
-from charlm.store.checkpoint import load_model
+from charlm.engine.config import LanguageModelConfig
+from charlm.store.checkpoint import load_model, save_model
+from charlm.text.tokenizers import train_tokenizer
 
 TEXT = "the quick brown fox jumps over the lazy dog [b]\n"  # what the tiny model knows
 VOCAB = len(set(TEXT)) + 1
@@ -458,3 +462,26 @@ def test_a_terminal_of_twenty_columns_is_enough(charlm, tiny, monkeypatch, line)
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
     assert charlm(*line)[0] == 0
+
+
+def test_evaluate_and_score_count_the_same_characters(charlm, home):
+    text = "fox fox\nblorb zxqy fox\n"
+    tokenizer = train_tokenizer("word", ["fox dog\n" * 50])
+    config = LanguageModelConfig(
+        vocab_size=tokenizer.vocab_size, embedding_dim=2, hidden_size=2, num_layers=1
+    )
+    save_model(
+        home / "checkpoints" / "words",
+        kind="lm",
+        model_config=dataclasses.asdict(config),
+        tokenizer_config=tokenizer.config(),
+        tokenizer_files=tokenizer.to_files(),
+        tensors={n: np.zeros(s, np.float32) for n, s in config.tensor_shapes().items()},
+        training={},
+        card="",
+    )
+    (home / "a.txt").write_text(text)
+    found = json.loads(charlm("evaluate", "-m", "words", "a.txt", "--json")[1])
+    scored = json.loads(charlm("score", "-m", "words", "--json", text)[1])
+    assert found["chars"] == len(text)
+    assert found["bits_per_char"] == pytest.approx(scored["bits_per_char"], rel=1e-6)

@@ -34,7 +34,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         features, weight, grad_logits = ctx.saved_tensors
         grad_features = (grad_logits @ weight) * grad.to(features.dtype)
         grad_weight = (grad_logits.t() @ features) * grad.to(weight.dtype)
-        grad_bias = grad_logits.sum(dim=0, dtype=grad.dtype) * grad
+        ones = grad_logits.new_ones(1, len(grad_logits))  # a product sums faster than `sum` does
+        grad_bias = (ones @ grad_logits)[0].to(grad.dtype) * grad
         return grad_features, grad_weight, grad_bias, None
 
 

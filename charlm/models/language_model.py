@@ -104,10 +104,12 @@ class LanguageModel(nn.Module):
         """
         rates = self.dropouts if self.training and generator is not None else Dropouts()
         draw = generator or torch.Generator()
-        table: Tensor = self.embedding.weight
+        time_major = ids.t().contiguous()
+        embedded = F.embedding(time_major, self.embedding.weight)
         if rates.embedding:
-            table = table * dropout_mask((table.shape[0], 1), rates.embedding, table, draw)
-        embedded = F.embedding(ids.t().contiguous(), table).to(self.dtype)
+            kept = dropout_mask((self.config.vocab_size + 1, 1), rates.embedding, embedded, draw)
+            embedded = embedded * F.embedding(time_major, kept)
+        embedded = embedded.to(self.dtype)
         embedded = locked_dropout(embedded, rates.input, draw)
         outputs, states, hidden = [], [], embedded
         last = self.config.num_layers - 1

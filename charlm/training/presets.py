@@ -149,12 +149,21 @@ def _model(config: TrainConfig, vocab_size: int, hidden: int) -> LanguageModelCo
         vocab_size=vocab_size,
         cell=config.cell,
         reset=config.reset,
-        embedding_dim=config.embedding_dim or (hidden if words else 64),
+        embedding_dim=config.embedding_dim or (_word_embedding(hidden) if words else 64),
         hidden_size=hidden,
         num_layers=config.num_layers or 1,
         skip=bool(config.skip),
         tie_weights=words if config.tie_weights is None else config.tie_weights,
     )
+
+
+def _word_embedding(hidden: int) -> int:
+    """Return an embedding's size for words: three fifths of the units, since each costs twice.
+
+    With thousands of words the output layer is most of the work, and a tied one is as wide as the
+    embedding.
+    """
+    return max(64, round(0.6 * hidden / 64) * 64)
 
 
 def recurrent_weights(model: LanguageModelConfig) -> int:

@@ -39,15 +39,16 @@ def test_averages_look_back_on_their_share_of_the_run():
     weight = parameter(0.0)
     averages = AveragedWeights([weight], share=0.5)
     expected = 0.0
-    for update in range(1, 8):
+    for update in range(1, 19):
         weight.data.fill_(float(update))
         averages.update()
-        expected += (update - expected) / (1 + 0.5 * update)
+        if update % 4 == 0:
+            expected += (update - expected) / (1 + 0.5 * update / 4)
     assert averages.averages[0].item() == pytest.approx(expected)
     averages.swap()
     assert weight.item() == pytest.approx(expected)
     averages.swap()
-    assert weight.item() == 7.0
+    assert weight.item() == 18.0
 
 
 def test_the_schedule_rises_then_falls_to_its_floor():

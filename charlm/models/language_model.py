@@ -13,7 +13,6 @@ from charlm.engine.config import LanguageModelConfig
 from charlm.models.cross_entropy import linear_cross_entropy
 from charlm.models.layers import RecurrentLayer, State, dropout_mask, locked_dropout
 
-
 # The length of an embedding's vector of 64 standard normal numbers.
 INPUT_STRENGTH = 8.0
 

@@ -11,13 +11,14 @@ import stat
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from conftest import SHAPES
 from hypothesis import HealthCheck, given, settings
 
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import load_model, read_summary
 from charlm.store.folder import check_folder
 from charlm.store.manifest import REMEDY
+
+SHAPES = {"embedding.weight": (5, 4), "output.bias": (5,)}
 
 FILES = ("config.json", "model.safetensors", "training.json", "vocab.json", "manifest.json")
 

@@ -75,7 +75,7 @@ def lm(
         _show_plan(plan, as_json=as_json)
         return 0
     if result is None:
-        return 1
+        raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
     return _STATUS.get(result.signal, 130) if result.interrupted else 0
 

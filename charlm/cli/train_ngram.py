@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from charlm.base.errors import ConfigError
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus, complete_file
 from charlm.cli.options import config_from, json_option, options_from
@@ -55,7 +54,7 @@ def ngram(
     events = train_ngram(list(corpus) or ["python"], config, name=name, overwrite=overwrite)
     _, result = follow(events, quiet=quiet, live=False)
     if result is None:
-        raise ConfigError("the training ended without a result")
+        raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
     return 0
 

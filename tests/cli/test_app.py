@@ -309,4 +309,4 @@ def test_the_public_names_resolve_lazily():
 def test_json_of_models_is_readable(charlm, tiny):
     status, out, err = charlm("models", "--json")
     assert (status, err) == (0, "")
-    assert json.loads(out)["name"] == "tiny"
+    assert [json.loads(line)["name"] for line in out.splitlines()] == ["tiny", "shakespeare"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from charlm.base.config import check, setting
-from charlm.base.errors import ConfigError
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -102,14 +101,3 @@ def describe(config: LanguageModelConfig) -> str:
         '1 x 256 LSTM'
     """
     return f"{config.num_layers} x {config.hidden_size} {config.cell.upper()}"
-
-
-def require_same(found: LanguageModelConfig, wanted: LanguageModelConfig) -> None:
-    """Raise `ConfigError` naming the fields in which two configs differ."""
-    differ = [
-        f"{field.name} {getattr(found, field.name)} (wanted {getattr(wanted, field.name)})"
-        for field in dataclasses.fields(found)
-        if getattr(found, field.name) != getattr(wanted, field.name)
-    ]
-    if differ:
-        raise ConfigError(f"the model differs: {', '.join(differ)}")

@@ -9,12 +9,12 @@ from typing import Any
 
 from charlm.base.config import from_json, to_json
 from charlm.base.errors import CheckpointError, ConfigError
-from charlm.store.checkpoint import clear_resume, load_model, load_resume
+from charlm.store.checkpoint import load_model, load_resume
 from charlm.store.locate import checkpoints_dir, require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tasks.train_data import TrainData, load_data
 from charlm.tasks.train_events import Message, Planned, TrainEvent
-from charlm.tasks.train_folder import free_name, model_folder, require_free
+from charlm.tasks.train_folder import free_name, is_taken, model_folder, require_free
 from charlm.tasks.train_run import Run
 from charlm.training.config import TrainConfig
 from charlm.training.presets import architecture_settings
@@ -59,17 +59,15 @@ def train_language_model(
         yield run.plan()
         return
     with FolderLock(folder):
-        if overwrite:
-            clear_resume(folder)
-        yield from _start(run)
+        yield from _start(run, replaces=overwrite and is_taken(folder))
 
 
-def _start(run: Run) -> Iterator[TrainEvent]:
+def _start(run: Run, *, replaces: bool) -> Iterator[TrainEvent]:
     yield Message(text="measuring this machine (the first time compiles kernels, some seconds)")
     planned: Planned = run.plan()
     yield planned
     yield Message(text=run.built.choice())
-    run.prepare()
+    run.prepare(replaces=replaces)
     yield from run.train()
 
 

@@ -157,7 +157,7 @@ def _pieces(text: str) -> Iterator[str]:
 def _encode(tokenizer: Tokenizer, text: str) -> Part:
     ids = encode_pieces(tokenizer, _pieces(text))
     unknown = 0 if tokenizer.unk_id is None else int(np.count_nonzero(ids == tokenizer.unk_id))
-    return Part(ids=ids, chars=tokenizer.count_chars(ids), unknown=unknown)
+    return Part(ids=ids, chars=len(text), unknown=unknown)
 
 
 def _require_length(part: Part, corpus: Corpus, use: str) -> None:

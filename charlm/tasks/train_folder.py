@@ -15,7 +15,7 @@ def model_folder(name: str) -> Path:
 
 def require_free(folder: Path, overwrite: bool, *, can_resume: bool = True) -> None:
     """Raise `CheckpointError` if there is a model that nobody asked to replace."""
-    if _is_taken(folder) and not overwrite:
+    if is_taken(folder) and not overwrite:
         resume = "--resume to go on with it, " if can_resume else ""
         raise CheckpointError(
             f"{folder} exists; add {resume}--overwrite to replace it, or name another with --name"
@@ -24,15 +24,16 @@ def require_free(folder: Path, overwrite: bool, *, can_resume: bool = True) -> N
 
 def free_name(wanted: str, overwrite: bool) -> str:
     """Return the corpus's name, or that with the first number that is free."""
-    if overwrite or not _is_taken(model_folder(wanted)):
+    if overwrite or not is_taken(model_folder(wanted)):
         return wanted
     number = 2
-    while _is_taken(model_folder(f"{wanted}-{number}")):
+    while is_taken(model_folder(f"{wanted}-{number}")):
         number += 1
     return f"{wanted}-{number}"
 
 
-def _is_taken(folder: Path) -> bool:
+def is_taken(folder: Path) -> bool:
+    """Return whether there is more in a folder than a lock and a log."""
     return folder.exists() and any(
         path.name not in (".lock", "metrics.jsonl") for path in folder.iterdir()
     )

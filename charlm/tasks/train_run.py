@@ -65,6 +65,7 @@ class Run:
         self.window = LossWindow()
         self.log_every = 1
         self.looks = Looks(config.eval_every)
+        self._replaces = False
         self._next_sample = 0.0
 
     def plan(self, saved: dict[str, Any] | None = None) -> Planned:
@@ -76,13 +77,19 @@ class Run:
         self.trainer, self.model = self.built.trainer, self.built.trainer.model
         return planned(self.folder.name, self.data, self.config, self.built)
 
-    def prepare(self) -> None:
-        """Begin anew: a first version of the model is on disk before the first step."""
+    def prepare(self, *, replaces: bool) -> None:
+        """Begin anew.
+
+        A first version is on disk before the first step, so that a full disk is told at once;
+        but a model that is to be replaced stays until there is a trained one to replace it.
+        """
         self.clock = Clock(0.0)
         self.log_every = min(MOST_STEPS, max(1, LOG_TOKENS // self.trainer.tokens_per_step))
-        self._save_model(self._arrays(), step=0)
+        if not replaces:
+            self._save_model(self._arrays(), step=0)
+            self._save_resume()
+        self._replaces = replaces
         self.metrics = MetricsLog(self.folder)
-        self._save_resume()
 
     def restore(self, arrays: Arrays, values: dict[str, Any]) -> None:
         """Go on from a saved state."""
@@ -105,7 +112,7 @@ class Run:
             try:
                 yield from self._steps(interrupts)
             except TrainingDivergedError:
-                self._save_unfinished()
+                self._save()
                 raise
             if interrupts.signal:
                 yield from self._stop(interrupts.signal)
@@ -118,8 +125,7 @@ class Run:
         for update in train_steps(self.trainer, self._progress):
             yield from self._after(update)
             if self.clock.elapsed() >= next_save:
-                self._save_resume()
-                self._save_unfinished()
+                self._save()
                 next_save = self.clock.elapsed() + saves
                 yield Saved(step=self.trainer.step, folder=str(self.folder))
             if interrupts.signal:
@@ -204,8 +210,7 @@ class Run:
 
     def _stop(self, signal: str) -> Iterator[TrainEvent]:
         """Save after an interruption; exact figures come when the run is finished."""
-        self._save_resume()
-        self._save_unfinished()
+        self._save()
         self.metrics.close()
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(self.clock.elapsed(), None, None, signal)
@@ -269,9 +274,14 @@ class Run:
         storage = np.dtype(self.config.storage)
         return step, {name: array.astype(storage) for name, array in arrays.items()}
 
-    def _save_unfinished(self) -> None:
+    def _save(self) -> None:
+        """Save the best weights as the model, then all that a continuation needs."""
+        if self._replaces:
+            clear_resume(self.folder)
+            self._replaces = False
         step, weights = self._best_arrays()
         self._save_model(weights, step=step)
+        self._save_resume()
 
     def _save_model(
         self,

@@ -11,8 +11,6 @@ import dataclasses
 from charlm.base.config import check, setting
 from charlm.base.errors import ConfigError
 
-TOKENIZER_NAMES = ("char", "byte", "word", "whitespace", "bpe", "unigram")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:

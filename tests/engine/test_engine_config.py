@@ -1,12 +1,10 @@
 """A config names and sizes every tensor of its model."""
 
 import math
-import re
 
 import pytest
 
-from charlm.base.errors import ConfigError
-from charlm.engine.config import LanguageModelConfig, describe, require_same
+from charlm.engine.config import LanguageModelConfig, describe
 
 
 def test_tensors_of_two_layers_by_hand():
@@ -51,11 +49,3 @@ def test_parameters_are_the_numbers_in_the_tensors(cell):
 def test_a_model_in_a_few_words():
     config = LanguageModelConfig(cell="gru", hidden_size=96, num_layers=3)
     assert describe(config) == "3 x 96 GRU"
-
-
-def test_models_that_differ_are_told_apart_field_by_field():
-    found = LanguageModelConfig(hidden_size=64, cell="gru")
-    require_same(found, LanguageModelConfig(hidden_size=64, cell="gru"))
-    message = "the model differs: cell gru (wanted lstm), hidden_size 64 (wanted 512)"
-    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
-        require_same(found, LanguageModelConfig())

@@ -175,6 +175,18 @@ def test_a_taken_name_is_refused_and_an_unnamed_run_finds_a_free_one(corpus):
     assert train(corpus, name="cats", overwrite=True)[-1].name == "cats"
 
 
+def test_overwriting_keeps_the_old_model_until_there_is_a_trained_one(corpus, home):
+    train(corpus, name="cats")
+    folder = home / "checkpoints" / "cats"
+    before = load_model(folder, verify=True).tensors()
+    events = train_language_model([corpus], config(seed=9), name="cats", overwrite=True)
+    next(event for event in events if isinstance(event, StepRecord))
+    events.close()  # as if killed
+    after = load_model(folder, verify=True).tensors()
+    assert all((after[name] == before[name]).all() for name in before)
+    assert train(corpus, config(seed=9), name="cats", overwrite=True)[-1].steps == 30
+
+
 def test_a_dry_run_tells_the_plan_and_writes_nothing(corpus, home):
     (planned,) = train(corpus, dry_run=True)
     assert planned.vocab_size == 17

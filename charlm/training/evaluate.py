@@ -42,7 +42,7 @@ class Validation:
     def nats_per_token(self, model: LanguageModel, *, chunk: int = 64) -> float:
         """Return the mean loss over all segments, without dropout."""
         was_training = model.training
-        model.eval()
+        model.train(False)
         device = model.output.bias.device
         state = model.initial_state(len(self.inputs))
         _, state = model.features(self.inputs[:, :WARM_UP].to(device), state)

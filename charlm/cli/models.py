@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def models(as_json: bool) -> None:
     """List the models.
 
-    Folders that are damaged are in the list, and what is wrong with them is told.
+    Folders that are damaged are in the list, and what is wrong with them is told. A model is
+    unfinished while it is trained, and if its training stopped early: --resume goes on.
     """
     from charlm.tasks.models import list_summaries
 
@@ -57,10 +58,11 @@ def _row(summary: ModelSummary) -> tuple[str, ...]:
 
     if summary.problem:
         return (summary.name, "broken", "-", "-", "-", "-", "-", "-")
+    state = "unfinished" if summary.unfinished else None
     return (
         summary.name,
         summary.kind or "-",
-        ", ".join(filter(None, (summary.model, summary.tokenizer))) or "-",
+        ", ".join(filter(None, (summary.model, summary.tokenizer, state))) or "-",
         count(summary.parameters),
         figure(summary.valid.get("bits_per_char")),
         figure(summary.valid.get("perplexity")),

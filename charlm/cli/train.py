@@ -38,7 +38,11 @@ _STATUS = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 )
 @click.option("-o", "--name", metavar="NAME", help="name of the model (default: from the corpus)")
 @options_from(TrainConfig, complete={"valid": complete_file, "test": complete_file})
-@click.option("--resume", is_flag=True, help="go on with an interrupted training")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="go on with an interrupted training, or with a finished one under a larger limit",
+)
 @click.option("--overwrite", is_flag=True, help="replace a model of that name")
 @click.option("--dry-run", is_flag=True, help="say what would be done, and stop")
 @json_option
@@ -63,7 +67,7 @@ def lm(
     from charlm.tasks.train import train_language_model
 
     events = train_language_model(
-        list(corpus) or ["python"],
+        list(corpus) or ([] if resume else ["python"]),
         config,
         name=name,
         resume=resume,

@@ -27,7 +27,13 @@ from charlm.store.folder import Version, commit, open_version
 from charlm.store.header import is_kind, parse_header
 from charlm.store.manifest import CARD, CONFIG, FORMAT, TENSORS, TRAINING, is_own_name
 from charlm.store.metrics_log import MetricsLog, read_metrics
-from charlm.store.resume import ResumeState, clear_resume, load_resume, save_resume
+from charlm.store.resume import (
+    ResumeState,
+    clear_resume,
+    keep_newest,
+    load_resume,
+    save_resume,
+)
 from charlm.store.summary import ModelSummary, read_summary
 from charlm.store.tensor_header import Buffer
 from charlm.store.tensors import IN_MEMORY, Array, load_buffer, parse_tensors, write_tensors
@@ -38,6 +44,7 @@ __all__ = [
     "ResumeState",
     "StoredModel",
     "clear_resume",
+    "keep_newest",
     "load_model",
     "load_resume",
     "read_metrics",
@@ -145,7 +152,11 @@ def save_model(
 
 
 def load_model(
-    folder: Path, *, verify: Verify = "lazy", kinds: Container[str] | None = None
+    folder: Path,
+    *,
+    verify: Verify = "lazy",
+    kinds: Container[str] | None = None,
+    weights: bool = True,
 ) -> StoredModel:
     """Return the current version of a model folder, while a training saves or not.
 
@@ -154,6 +165,7 @@ def load_model(
         verify: compare checksums with the manifest: `True` all of them; `"lazy"` all but those of
             weights over 64 MB, which are mapped, not read; `False` none. Sizes always.
         kinds: kinds of model that are welcome; None takes any.
+        weights: read them; else they may be damaged, and `tensors` is not to be called.
 
     Raises:
         CheckpointError: if a file is missing, cut, altered, malformed or of a newer format, or
@@ -176,7 +188,7 @@ def load_model(
             },
             training=parse_object(training, str(folder / TRAINING)),
             created=version.manifest.created,
-            buffer=_load_weights(version, verify),
+            buffer=_load_weights(version, verify) if weights else b"",
         )
 
 

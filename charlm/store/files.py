@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from charlm.base.errors import CheckpointError
 
 READ_LIMIT = 8 << 20
+_PIECE = 4 << 20
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ_FLAGS = (
     os.O_RDONLY
@@ -60,12 +61,13 @@ class _Sink:
         self.digest = hashlib.sha256()
 
     def write(self, data: bytes | memoryview, /) -> int:
-        rest = memoryview(data)
-        self.digest.update(rest)
-        while rest:
-            taken = os.write(self.fd, rest)
-            self.size += taken
-            rest = rest[taken:]
+        for start in range(0, len(data), _PIECE):  # some systems refuse 2 GB at once
+            rest = memoryview(data)[start : start + _PIECE]
+            self.digest.update(rest)
+            while rest:
+                taken = os.write(self.fd, rest)
+                self.size += taken
+                rest = rest[taken:]
         return len(data)
 
 
@@ -114,6 +116,17 @@ def write_atomic(path: Path, contents: Contents) -> Written:
             raise
         fsync_folder(path.parent)
     return written
+
+
+def require_writable(folder: Path) -> None:
+    """Raise `CheckpointError` if no file can be made in a folder; one is, and removed."""
+    probe = folder / f".probe.{os.getpid()}.tmp"
+    with disk_errors(folder, "nothing was changed"):
+        try:
+            write_new(probe, b"\0" * 4096)  # some bytes: a full disk still takes empty files
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(probe)  # noqa: PTH108
 
 
 def fsync_folder(folder: Path) -> None:

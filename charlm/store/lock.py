@@ -27,6 +27,7 @@ except ImportError:  # pragma: no cover - Windows
 
 LOCK = ".lock"
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_PROBE_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 logger = logging.getLogger(__name__)
 
 
@@ -66,10 +67,7 @@ class FolderLock:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise CheckpointError(
-                    f"{self.folder} is in use by {_holder(fd)}; "
-                    "wait until it ends, or choose another name"
-                ) from error
+                raise _in_use(self.folder, fd) from error
             logger.warning("%s: no locks on this file system: %s", self.folder, error)
         with contextlib.suppress(OSError):  # a full disk: locked, though namelessly
             os.ftruncate(fd, 0)
@@ -83,6 +81,10 @@ class FolderLock:
             same = False
         if not same:
             raise CheckpointError(f"{self.folder} was removed or replaced while it was in use")
+
+    def keep(self) -> None:
+        """Hold the lock as long as the process lives: a thread of it may still write here."""
+        self._fd = -1
 
     def release(self) -> None:
         """Give the lock back; more than once is fine."""
@@ -103,6 +105,29 @@ class FolderLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def require_unlocked(folder: Path) -> None:
+    """Raise `CheckpointError` naming the process that works in a folder, if there is one."""
+    if fcntl is None:  # pragma: no cover - Windows
+        return
+    try:
+        fd = os.open(folder / LOCK, _PROBE_FLAGS)
+    except OSError:  # nobody ever locked it, or we may not look
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise _in_use(folder, fd) from error
+    finally:
+        os.close(fd)
+
+
+def _in_use(folder: Path, fd: int) -> CheckpointError:
+    return CheckpointError(
+        f"{folder} is in use by {_holder(fd)}; wait until it ends, or choose another name"
+    )
 
 
 def _self_description() -> dict[str, Any]:

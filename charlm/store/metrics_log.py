@@ -6,6 +6,7 @@ dropped by readers and cut off by the next writer.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -64,11 +65,14 @@ class MetricsLog:
     def _warn(self, error: OSError) -> str | None:
         if self.warning is not None:
             return None
-        self.warning = f"cannot write {self.path}: {error.strerror}; training goes on without it"
-        import logging  # a query, which logs nothing, starts 6 ms sooner without
-
-        logging.getLogger(__name__).warning("%s", self.warning)
+        reason = error.strerror or str(error)
+        self.warning = f"cannot write {self.path}: {reason}; training goes on without it"
         return self.warning
+
+    def sync(self) -> None:
+        """Make the records so far durable, where the disk can: a log is no reason to stop."""
+        with contextlib.suppress(OSError):
+            os.fsync(self._fd)
 
     def close(self) -> None:
         """Close the log; more than once is fine."""

@@ -3,7 +3,8 @@
 A state is `resume/state-N.safetensors` (weights, optimizer, averages, random state, data
 position: all that is numbers) and `resume/state-N.json` (the step, the rest, and the checksum of
 both); N counts saves. No file is ever changed: the numbers are written first, the rename of the
-JSON file is the commit, then all but the new state and the one before it are removed.
+JSON file is the commit, then all but the new state and the one before it are removed. The newest
+stays when the run has ended, so that it can be extended; who needs the room may remove `resume/`.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def save_resume(
     """
     place = folder / RESUME
     dump_json(state)  # a mistake in it shows before anything is written
+    _refuse_link(place)
     with disk_errors(place, "the previous training state is intact"):
         place.mkdir(parents=True, exist_ok=True)
         clear_strays(place)
@@ -77,6 +79,12 @@ def save_resume(
     fallback = [other for other in before if _has_its_size(place, other)][:1]
     with contextlib.suppress(OSError):  # the state is safe; old ones only take room
         _drop_all_but(place, {serial, *fallback})
+
+
+def _refuse_link(place: Path) -> None:
+    """Raise where `resume/` leads elsewhere: old states are removed there, and by whose leave?"""
+    if place.is_symlink():
+        raise CheckpointError(f"{place} is a symbolic link; expected a folder")
 
 
 def _checksum(record: Mapping[str, Any]) -> str:
@@ -157,6 +165,15 @@ def _load(place: Path, serial: int) -> ResumeState:
         raise CheckpointError(f"{numbers} was altered: its sha256 differs")
     views = parse_tensors(buffer, str(numbers), widen=False)
     return ResumeState(step, {name: view.copy() for name, view in views.items()}, state, None)
+
+
+def keep_newest(folder: Path) -> None:
+    """Remove all training states but the newest, once its run has ended and its model is saved."""
+    place = folder / RESUME
+    serials = _serials(place)
+    if serials and _has_its_size(place, serials[0]):
+        with contextlib.suppress(OSError):  # old ones only take room
+            _drop_all_but(place, {serials[0]})
 
 
 def clear_resume(folder: Path) -> None:

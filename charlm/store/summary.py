@@ -25,7 +25,8 @@ INDICES = frozenset({"I64", "U64", "I32", "U32"})
 class ModelSummary:
     """What a list of models shows; None where it is not known, `problem` if it is damaged.
 
-    `model` is its form in a few words, `created` the seconds since 1970 at its last save.
+    `model` is its form in a few words, `created` the seconds since 1970 at its last save;
+    `unfinished` says that its training has not come to its end.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelSummary:
     valid: dict[str, float] = dataclasses.field(default_factory=dict)
     created: float | None = None
     size_bytes: int = 0
+    unfinished: bool = False
     problem: str | None = None
 
 
@@ -68,6 +70,7 @@ def _summarise(folder: Path, version: Version) -> ModelSummary:
         valid=_figures(training.get("valid")),
         created=_seconds(version.manifest.created),
         size_bytes=sum(sizes),
+        unfinished=training.get("finished") is False,
     )
     try:
         for name in version.fds:

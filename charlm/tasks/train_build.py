@@ -84,7 +84,10 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
 
 def build_again(data: TrainData, config: TrainConfig, saved: dict[str, Any]) -> Built:
     """Build what a saved training state belongs to; nothing is measured or chosen anew."""
-    device, threads = choose_device(config.device), use_threads(config.threads)
+    device = choose_device(config.device)
+    # Sums depend on how many threads share them, so the run keeps its number where it can.
+    usable = use_threads(None)
+    threads = use_threads(config.threads or min(usable, int(saved.get("threads", usable))))
     plan = Plan.from_values(saved["plan"], config)
     trainer = _build_trainer(plan, data, config, device)
     arithmetic = Arithmetic(*saved["arithmetic"])
@@ -148,13 +151,14 @@ def _build_trainer(
 def memory_bytes(plan: Plan, train_tokens: int) -> int:
     """Return about how much memory a training takes beside PyTorch's own.
 
-    Weights, gradient, two moments, averages and the best weights so far in four bytes each; the
-    activations of a window in two, fourteen a unit; logits twice; the text.
+    Weights, gradient, two moments, averages and the best weights so far in four bytes each, four
+    of them twice, since saves copy them; the activations of a window in two, fourteen a unit;
+    logits twice; the text.
     """
     model: LanguageModelConfig = plan.model
     per_token = 14 * model.hidden_size * model.num_layers + 2 * model.vocab_size
     activations = 2 * plan.batch_size * plan.bptt * per_token
-    return 24 * model.count_parameters() + 2 * activations + 4 * train_tokens
+    return 40 * model.count_parameters() + 2 * activations + 4 * train_tokens
 
 
 def _require_memory(plan: Plan, train_tokens: int, device: torch.device) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError
+from charlm.store.checkpoint import read_summary
 from charlm.store.locate import checkpoints_dir
+from charlm.store.lock import require_unlocked
 
 
 def model_folder(name: str) -> Path:
@@ -14,7 +16,8 @@ def model_folder(name: str) -> Path:
 
 
 def require_free(folder: Path, overwrite: bool, *, can_resume: bool = True) -> None:
-    """Raise `CheckpointError` if there is a model that nobody asked to replace."""
+    """Raise `CheckpointError` if there is a model that nobody asked to replace, or a training."""
+    require_unlocked(folder)
     if is_taken(folder) and not overwrite:
         resume = "--resume to go on with it, " if can_resume else ""
         raise CheckpointError(
@@ -36,4 +39,23 @@ def is_taken(folder: Path) -> bool:
     """Return whether there is more in a folder than a lock and a log."""
     return folder.exists() and any(
         path.name not in (".lock", "metrics.jsonl") for path in folder.iterdir()
+    )
+
+
+def newest_unfinished() -> Path:
+    """Return the folder whose training state is the newest of those that are not finished.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    states = sorted(
+        checkpoints_dir().glob("*/resume/state-*.json"), key=lambda path: path.stat().st_mtime
+    )
+    for state in reversed(states):
+        folder = state.parent.parent
+        summary = read_summary(folder)
+        if summary.unfinished or summary.problem:
+            return folder
+    raise CheckpointError(
+        f"nothing to resume: no unfinished training in {checkpoints_dir()}; leave out --resume"
     )

@@ -14,10 +14,11 @@ import torch
 
 from charlm.base.config import to_json
 from charlm.base.durations import parse_duration
-from charlm.store.checkpoint import MetricsLog, clear_resume, save_model, save_resume
-from charlm.tasks.interrupt import Interrupts
+from charlm.store.checkpoint import MetricsLog, keep_newest
+from charlm.store.files import require_writable
+from charlm.store.lock import FolderLock
+from charlm.tasks.interrupt import Interruption, Interrupts
 from charlm.tasks.train_build import Built, build_again, build_new, planned, token_limit
-from charlm.tasks.train_card import model_card
 from charlm.tasks.train_data import Part, TrainData
 from charlm.tasks.train_events import (
     Evaluated,
@@ -30,6 +31,8 @@ from charlm.tasks.train_events import (
     TrainEvent,
     TrainResult,
 )
+from charlm.tasks.train_memory import memory_errors
+from charlm.tasks.train_save import Model, Saver, State
 from charlm.tasks.train_watch import (
     LOOK_TOKENS,
     Looks,
@@ -38,12 +41,12 @@ from charlm.tasks.train_watch import (
     draw_sample,
     score_exactly,
 )
-from charlm.training.clock import Clock
+from charlm.training.clock import Clock, Rate
 from charlm.training.config import TrainConfig
 from charlm.training.evaluate import Validation
 from charlm.training.loop import TrainingDivergedError, Update, train_steps
 from charlm.training.presets import budget_of
-from charlm.training.resume import Arrays, pack, unpack
+from charlm.training.resume import Arrays, Snapshot, unpack
 
 # A record every so many tokens or steps: counted, so that two runs log the same steps.
 LOG_TOKENS, MOST_STEPS = 16_384, 10
@@ -55,18 +58,28 @@ class Run:
     built: Built
     clock: Clock
     metrics: MetricsLog
+    saver: Saver
 
     def __init__(
-        self, folder: Path, data: TrainData, config: TrainConfig, corpus_specs: list[str]
+        self,
+        folder: Path,
+        data: TrainData,
+        config: TrainConfig,
+        corpus_specs: list[str],
+        lock: FolderLock | None = None,
     ) -> None:
         self.folder, self.data, self.config, self.corpus_specs = folder, data, config, corpus_specs
+        self.lock = lock
         self.seconds = budget_of(config).seconds
         self.best: tuple[float, int, Arrays] | None = None
-        self.window = LossWindow()
+        self.window, self.rate = LossWindow(), Rate()
         self.log_every = 1
         self.looks = Looks(config.eval_every)
-        self._replaces = False
+        self.history: list[dict[str, Any]] = []
+        self._snapshot = Snapshot()
         self._next_sample = 0.0
+        self._looked = -1
+        self._ends = False
 
     def plan(self, saved: dict[str, Any] | None = None) -> Planned:
         """Settle everything: sizes, rates, arithmetic; measure this machine unless resumed."""
@@ -75,6 +88,8 @@ class Run:
         else:
             self.built = build_again(self.data, self.config, saved)
         self.trainer, self.model = self.built.trainer, self.built.trainer.model
+        form, storage = self.built.plan.model, self.config.storage
+        self.saver = Saver(self.folder, self.lock, form, self.data.tokenizer, storage)
         return planned(self.folder.name, self.data, self.config, self.built)
 
     def prepare(self, *, replaces: bool) -> None:
@@ -85,14 +100,17 @@ class Run:
         """
         self.clock = Clock(0.0)
         self.log_every = min(MOST_STEPS, max(1, LOG_TOKENS // self.trainer.tokens_per_step))
-        if not replaces:
-            self._save_model(self._arrays(), step=0)
-            self._save_resume()
-        self._replaces = replaces
+        self.history = [happened("begun", 0)]
+        if replaces:
+            require_writable(self.folder)
+            self.saver.clear_first()
+        else:
+            self._start_save()
+            self.saver.wait()
         self.metrics = MetricsLog(self.folder)
 
-    def restore(self, arrays: Arrays, values: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+    def restore(self, arrays: Arrays, values: dict[str, Any], changed: dict[str, Any]) -> None:
+        """Go on from a saved state; `changed` settings join the history."""
         unpack(self.trainer, arrays, values["trainer"])
         self.clock = Clock(float(values["elapsed"]))
         self.log_every = int(values["log_every"])
@@ -102,32 +120,50 @@ class Run:
             names = [name for name in arrays if name.startswith("best.")]
             best = {name.removeprefix("best."): arrays[name] for name in names}
             self.best = (float(loss), int(step), best)
+        self._looked = int(values.get("looked", -1))
+        self.looks.restore(values.get("looks", [0.0, 0.0]), self._progress())
+        self.history = list(values.get("history", []))
+        self.history.append(happened("resumed", self.trainer.step, changed))
         self.metrics = MetricsLog(self.folder, resume_step=self.trainer.step)
 
     def train(self) -> Iterator[TrainEvent]:
         """Train to the end of the budget or to an interruption, then evaluate and save."""
         self.validation = self._validation()
-        self.begun = (time.monotonic(), self.trainer.step)
-        with Interrupts() as interrupts:
-            try:
-                yield from self._steps(interrupts)
-            except TrainingDivergedError:
-                self._save()
-                raise
-            if interrupts.signal:
-                yield from self._stop(interrupts.signal)
-            else:
-                yield from self._finish()
+        self.rate.add(self.clock.elapsed(), self.trainer.step)
+        hastily = False
+        try:
+            with Interrupts() as interrupts, memory_errors(self.built, self._kept):
+                try:
+                    yield from self._steps(interrupts)
+                except TrainingDivergedError:
+                    self._save()
+                    raise
+                if interrupts.signal:
+                    yield from self._stop(interrupts.signal)
+                else:
+                    yield from self._finish(interrupts)
+        except KeyboardInterrupt:
+            hastily = True
+            raise
+        finally:
+            self.saver.abandon(hastily=hastily)
+            self.metrics.close()
+
+    def _kept(self) -> str:
+        """Return in words what is safe on disk."""
+        return f"what was saved in {self.folder} is intact"
 
     def _steps(self, interrupts: Interrupts) -> Iterator[TrainEvent]:
         saves = parse_duration(self.config.save_every)
         next_save = self.clock.elapsed() + saves
         for update in train_steps(self.trainer, self._progress):
             yield from self._after(update)
-            if self.clock.elapsed() >= next_save:
-                self._save()
+            step = self.saver.finished()
+            if step is not None:
+                yield Saved(step=step, folder=str(self.folder))
+            if self.clock.elapsed() >= next_save and not self.saver.busy:
+                self._start_save()
                 next_save = self.clock.elapsed() + saves
-                yield Saved(step=self.trainer.step, folder=str(self.folder))
             if interrupts.signal:
                 return
 
@@ -140,14 +176,18 @@ class Run:
             shares.append(self.trainer.step * self.trainer.tokens_per_step / tokens)
         return max(shares)
 
+    def is_over(self) -> bool:
+        """Return whether there is nothing left to train."""
+        return self._progress() >= 1.0
+
     def _after(self, update: Update) -> Iterator[TrainEvent]:
         self.window.add(update.loss)
         if update.step % self.log_every == 0:
-            yield self._record(update)
+            yield from self._record(update)
         elapsed = self.clock.elapsed()
         if self.validation is not None and self.looks.due(self._progress(), elapsed):
             started = self.looks.start()
-            yield self._look(self.validation)
+            yield from self._look(self.validation)
             self.looks.stop(started)
         if self.config.sample_every is not None and elapsed >= self._next_sample:
             self._next_sample = elapsed + parse_duration(self.config.sample_every)
@@ -156,11 +196,9 @@ class Run:
             )
             yield Sampled(step=update.step, text=text)
 
-    def _record(self, update: Update) -> StepRecord:
+    def _record(self, update: Update) -> Iterator[TrainEvent]:
         loss = self.window.take()
         elapsed, share = self.clock.elapsed(), self._progress()
-        start_time, start_step = self.begun
-        tokens = (update.step - start_step) * self.trainer.tokens_per_step
         record = StepRecord(
             step=update.step,
             epoch=update.step * self.trainer.tokens_per_step / len(self.data.train.ids),
@@ -168,23 +206,30 @@ class Run:
             bits_per_char=bits_per_char(loss, self.data.train),
             learning_rate=update.learning_rate,
             grad_norm=update.grad_norm,
-            tokens_per_second=tokens / max(1e-9, time.monotonic() - start_time),
+            tokens_per_second=self.rate.add(elapsed, update.step) * self.trainer.tokens_per_step,
             elapsed_seconds=elapsed,
             progress=min(1.0, share),
-            remaining_seconds=elapsed * (1.0 - share) / share if share > 0 else math.inf,
+            remaining_seconds=max(0.0, elapsed * (1.0 - share) / share) if share > 0 else math.inf,
         )
         kept = dataclasses.asdict(record)
         del kept["progress"], kept["remaining_seconds"]
-        self.metrics.append({"kind": "step", **kept})
-        return record
+        yield from self._log({"kind": "step", **kept})
+        yield record
+
+    def _log(self, record: dict[str, Any]) -> Iterator[TrainEvent]:
+        """Append a record to the log; tell once if the disk refuses, and go on."""
+        warning = self.metrics.append(record)
+        if warning is not None:
+            yield Message(text=warning, warning=True)
 
     def _validation(self) -> Validation | None:
         if self.data.valid is None or len(self.data.valid.ids) < 2:
             return None
         return Validation(self.data.valid.ids, self.built.plan.model.bos_id, LOOK_TOKENS)
 
-    def _look(self, validation: Validation) -> Evaluated:
+    def _look(self, validation: Validation) -> Iterator[TrainEvent]:
         """Look at the validation text; keep these weights if none were better."""
+        self._looked = self.trainer.step
         averages = self.trainer.averages
         if averages is not None:
             averages.swap()
@@ -205,27 +250,38 @@ class Run:
         )
         kept = dataclasses.asdict(seen) | {"elapsed_seconds": self.clock.elapsed()}
         del kept["best"]
-        self.metrics.append({"kind": "valid", **kept})
-        return seen
+        yield from self._log({"kind": "valid", **kept})
+        yield seen
 
-    def _stop(self, signal: str) -> Iterator[TrainEvent]:
+    def _stop(self, signal: str, *, saved: bool = False) -> Iterator[TrainEvent]:
         """Save after an interruption; exact figures come when the run is finished."""
-        self._save()
-        self.metrics.close()
+        if not saved:
+            self.history.append(happened(f"stopped by {signal}", self.trainer.step))
+            self._save()
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(self.clock.elapsed(), None, None, signal)
 
-    def _finish(self) -> Iterator[TrainEvent]:
+    def _finish(self, interrupts: Interrupts) -> Iterator[TrainEvent]:
+        """Save, score the held-out texts exactly, and save the model with these figures."""
         seconds = self.clock.elapsed()
-        if self.validation is not None:
-            yield self._look(self.validation)
+        if self.validation is not None and self._looked != self.trainer.step:
+            yield from self._look(self.validation)
+        self.history.append(happened("finished", self.trainer.step))
+        self._save()  # scoring may take long, and the training should be safe meanwhile
         if self.data.valid or self.data.test:
             yield Message(text="scoring the held-out text exactly")
-        step, weights = self._best_arrays()
-        valid, test = (self._exact(weights, part) for part in (self.data.valid, self.data.test))
-        self._save_model(weights, step=step, valid=valid, test=test)
-        clear_resume(self.folder)
-        self.metrics.close()
+        step, weights = self._best_weights()
+        try:
+            with interrupts.at_once():
+                valid, test = (self._exact(weights, p) for p in (self.data.valid, self.data.test))
+        except Interruption:
+            yield from self._stop(interrupts.signal, saved=True)
+            return
+        self._ends = True
+        report = self._report(step) | {"valid": _plain(valid), "test": _plain(test)}
+        self.saver.start(Model(weights=weights, report=report), None, self.metrics)
+        self.saver.wait()
+        keep_newest(self.folder)
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(seconds, valid, test, "")
 
@@ -260,52 +316,25 @@ class Run:
             for name, tensor in self.model.state_dict().items()
         }
 
-    def _best_arrays(self) -> tuple[int, Arrays]:
-        """Return the best weights and their step, in the type in which they are stored."""
-        averages = self.trainer.averages
+    def _best_weights(self) -> tuple[int, Arrays]:
+        """Return the best weights and their step; those of the last snapshot if none are known."""
         if self.best is not None:
-            _, step, arrays = self.best
-        elif averages is not None and averages.updates:
-            averages.swap()
-            step, arrays = self.trainer.step, self._arrays()
-            averages.swap()
-        else:
-            step, arrays = self.trainer.step, self._arrays()
-        storage = np.dtype(self.config.storage)
-        return step, {name: array.astype(storage) for name, array in arrays.items()}
+            return self.best[1], self.best[2]
+        return self._snapshot.step, self._snapshot.weights()
 
     def _save(self) -> None:
-        """Save the best weights as the model, then all that a continuation needs."""
-        if self._replaces:
-            clear_resume(self.folder)
-            self._replaces = False
-        step, weights = self._best_arrays()
-        self._save_model(weights, step=step)
-        self._save_resume()
+        """Save now, and wait for it."""
+        self.saver.wait()
+        self._start_save()
+        self.saver.wait()
 
-    def _save_model(
-        self,
-        arrays: Arrays,
-        *,
-        step: int,
-        valid: HeldOut | None = None,
-        test: HeldOut | None = None,
-    ) -> None:
-        tokenizer, plan = self.data.tokenizer, self.built.plan
-        training = self._report(step) | {
-            "valid": dataclasses.asdict(valid) if valid else None,
-            "test": dataclasses.asdict(test) if test else None,
-        }
-        save_model(
-            self.folder,
-            kind="lm",
-            model_config=to_json(plan.model),
-            tokenizer_config=tokenizer.config(),
-            tokenizer_files=tokenizer.to_files(),
-            tensors=arrays,
-            training=training,
-            card=model_card(self.folder.name, plan.model, tokenizer.name, training),
-        )
+    def _start_save(self) -> None:
+        """Begin to save the best weights as the model, then all that a continuation needs."""
+        self._snapshot.take(self.trainer)
+        step, weights = self._best_weights()
+        report = self._report(step) | {"valid": None, "test": None}
+        metrics = getattr(self, "metrics", None)
+        self.saver.start(Model(weights=weights, report=report), self._state(), metrics)
 
     def _report(self, best_step: int) -> dict[str, Any]:
         """Return what `training.json` tells of the run."""
@@ -326,22 +355,38 @@ class Run:
             "duration_seconds": self.clock.elapsed(),
             "tokens": tokens,
             "torch": torch.__version__,
+            "finished": self._ends,
+            "history": list(self.history),
         }
 
-    def _save_resume(self) -> None:
-        arrays, values = pack(self.trainer)
-        state = {
-            "trainer": values,
+    def _state(self) -> State:
+        arrays = dict(self._snapshot.arrays)
+        values = {
+            "trainer": self._snapshot.values,
             "config": to_json(self.config),
             "corpus": self.corpus_specs,
             "sha256": self.data.sha256,
             "plan": self.built.plan.to_values(),
             "arithmetic": list(dataclasses.astuple(self.built.arithmetic)),
+            "threads": self.built.threads,
             "elapsed": self.clock.elapsed(),
             "log_every": self.log_every,
             "window": [self.window.total, self.window.count],
+            "looked": self._looked,
+            "looks": self.looks.state(),
+            "history": list(self.history),
             "best": None if self.best is None else [self.best[0], self.best[1]],
         }
         if self.best is not None:
             arrays |= {f"best.{name}": array for name, array in self.best[2].items()}
-        save_resume(self.folder, self.trainer.step, arrays, state)
+        return State(step=self._snapshot.step, tensors=arrays, values=values)
+
+
+def happened(what: str, step: int, changed: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return one line of a run's history; `changed` maps settings to what they were and are."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"what": what, "step": step, "at": now} | ({"changed": changed} if changed else {})
+
+
+def _plain(held: HeldOut | None) -> dict[str, Any] | None:
+    return dataclasses.asdict(held) if held else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,30 +16,81 @@ from charlm.training.loop import Trainer
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def pack(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
-    """Return everything that the next step depends on.
+class Snapshot:
+    """A trainer's state at one step, in memory of its own that every `take` writes anew.
 
-    The arrays are copies: training may go on while they are written.
+    Memory that is used again costs a copy half as much as fresh memory, whose pages the system
+    has to find first; training stands still meanwhile.
     """
-    arrays: Arrays = {}
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.arrays: Arrays = {}
+        self.values: dict[str, Any] = {}
+        self._copies: dict[str, torch.Tensor] = {}
+        self._averages: dict[str, str] = {}
+
+    def take(self, trainer: Trainer) -> None:
+        """Copy everything that the next step depends on."""
+        self.step = trainer.step
+        self.arrays = {name: self._copy(name, found) for name, found in _tensors(trainer)}
+        self._averages = _names_of_averages(trainer)
+        self.values = {
+            "step": trainer.step,
+            "streams": trainer.streams.state(),
+            "generator": _text(trainer.generator.get_state()),
+            "averaged": 0 if trainer.averages is None else trainer.averages.updates,
+        }
+
+    def weights(self) -> Arrays:
+        """Return the model's weights at that step, averaged where averages are kept."""
+        prefix = "model."
+        plain = [name for name in self.arrays if name.startswith(prefix)]
+        return {
+            name.removeprefix(prefix): self.arrays[self._averages.get(name, name)] for name in plain
+        }
+
+    def _copy(self, name: str, tensor: torch.Tensor) -> npt.NDArray[Any]:
+        copy = self._copies.get(name)
+        if copy is None or copy.shape != tensor.shape or copy.dtype != tensor.dtype:
+            copy = self._copies[name] = torch.empty_like(
+                tensor, device="cpu", memory_format=torch.contiguous_format
+            )
+        found: npt.NDArray[Any] = copy.copy_(tensor.detach()).numpy()
+        return found
+
+
+def pack(trainer: Trainer) -> tuple[Arrays, dict[str, Any]]:
+    """Return everything that the next step depends on, copied."""
+    snapshot = Snapshot()
+    snapshot.take(trainer)
+    return snapshot.arrays, snapshot.values
+
+
+def _tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     for name, tensor in trainer.model.state_dict().items():
-        arrays[f"model.{name}"] = _array(tensor)
+        yield f"model.{name}", tensor
     for index, parameter in enumerate(_parameters(trainer)):
         for key, value in trainer.optimizer.state.get(parameter, {}).items():
-            arrays[f"optimizer.{index}.{key}"] = _array(torch.as_tensor(value))
+            yield f"optimizer.{index}.{key}", torch.as_tensor(value)
     if trainer.averages is not None:
         for index, average in enumerate(trainer.averages.averages):
-            arrays[f"average.{index}"] = _array(average)
+            yield f"average.{index}", average
     for index, layer in enumerate(trainer.state):
         for part, tensor in enumerate(layer):
-            arrays[f"state.{index}.{part}"] = _array(tensor)
-    values = {
-        "step": trainer.step,
-        "streams": trainer.streams.state(),
-        "generator": _text(trainer.generator.get_state()),
-        "averaged": 0 if trainer.averages is None else trainer.averages.updates,
+            yield f"state.{index}.{part}", tensor
+
+
+def _names_of_averages(trainer: Trainer) -> dict[str, str]:
+    """Return, by the name of a model's array, that of the array with its average."""
+    averages = trainer.averages
+    if averages is None or not averages.updates:
+        return {}
+    places = {id(parameter): index for index, parameter in enumerate(averages.parameters)}
+    return {
+        f"model.{name}": f"average.{places[id(parameter)]}"
+        for name, parameter in trainer.model.named_parameters(remove_duplicate=False)
     }
-    return arrays, values
 
 
 def unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
@@ -82,10 +134,6 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
 
 def _parameters(trainer: Trainer) -> list[torch.Tensor]:
     return [p for group in trainer.optimizer.param_groups for p in group["params"]]
-
-
-def _array(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    return np.array(tensor.detach().cpu().numpy())
 
 
 def _tensor(arrays: Arrays, name: str) -> torch.Tensor:

@@ -153,7 +153,7 @@ def test_a_dry_run_shows_the_plan(train):
         (("--epochs", "3", "-"), ["-"], {"epochs": 3.0}, {}),
         (("--no-skip", "--cell=gru"), ["python"], {"skip": False, "cell": "gru"}, {}),
         (("-o", "x", "--overwrite"), ["python"], {}, {"name": "x", "overwrite": True}),
-        (("--resume", "--dry-run"), ["python"], {}, {"resume": True, "dry_run": True}),
+        (("--resume", "--dry-run"), [], {}, {"resume": True, "dry_run": True}),
     ],
 )
 def test_the_task_gets_what_the_line_says(train, line, specs, config, options):

@@ -16,7 +16,9 @@ from charlm.text.corpus import Corpus as Corpus
 from charlm.text.corpus import Reader, join
 from charlm.text.corpus import repiece as repiece
 from charlm.text.decoding import ENCODING_ERRORS
+from charlm.text.downloadable import DOWNLOADABLE
 from charlm.text.sources import (
+    FileSource,
     Source,
     file_source,
     folder_sources,
@@ -52,7 +54,9 @@ def open_corpus(specs: Sequence[str], *, encoding_errors: str = "strict") -> Cor
         return parts[0]
     name = f"{parts[0].name}-and-{len(parts) - 1}-more"
     description = "; ".join(part.description for part in parts)
-    return Corpus(name, description, lambda: join(part.read_parts for part in parts), warnings)
+    files = [path for part in parts for path in part.files]
+    read = [part.read_parts for part in parts]
+    return Corpus(name, description, lambda: join(read), warnings, files)
 
 
 def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
@@ -70,6 +74,8 @@ def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
     if spec in builtin.BUILTINS:
         about = builtin.BUILTINS[spec]
         return Corpus(spec, about.description, about.read, warnings)
+    if spec in DOWNLOADABLE:
+        raise CorpusError(f"no corpus {spec!r} here yet; charlm corpus fetch {spec} downloads it")
     raise CorpusError(f"no file or corpus {spec!r}{did_you_mean(spec, _candidates(path))}")
 
 
@@ -114,7 +120,8 @@ def _corpus_of(
         return lambda: read_source(source, encoding_errors=encoding_errors, warn=warn)
 
     readers = [reader(source) for source in sources]
-    return Corpus(name, description, lambda: join(readers), warnings)
+    files = [source.path for source in sources if isinstance(source, FileSource)]
+    return Corpus(name, description, lambda: join(readers), warnings, files)
 
 
 def _glob(spec: str) -> list[Path]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
-PIECE_CHARS = 1 << 20
-MAX_PIECE_CHARS = 4 << 20
+from charlm.text.pieces import cut_pieces
+
 Reader = Callable[[], Iterable[str]]
 
 
@@ -17,13 +19,22 @@ class Corpus:
         description: what it is and where it comes from, in a line.
         warnings: what a user should know of its reading; complete once it was read.
         read_parts: yields the text anew in parts of any size.
+        files: what it is read from, where that may change under a reader.
     """
 
-    def __init__(self, name: str, description: str, read: Reader, warnings: list[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        read: Reader,
+        warnings: list[str],
+        files: Sequence[Path] = (),
+    ) -> None:
         self.name = name
         self.description = description
         self.warnings = warnings
         self.read_parts = read
+        self.files = tuple(files)
 
     def pieces(self) -> Iterator[str]:
         """Yield the text in pieces of about a mebibyte that end at line ends.
@@ -47,34 +58,9 @@ class Corpus:
 
 
 def repiece(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the same text in pieces of at least `PIECE_CHARS` that end at line ends.
-
-    The last piece may be shorter and end anywhere; a longer line than `MAX_PIECE_CHARS` is cut.
-    """
-    held: list[str] = []
-    size = 0
-    for text in texts:
-        held.append(text)
-        size += len(text)
-        if size < PIECE_CHARS:
-            continue
-        whole = "".join(held)
-        end = whole.rfind("\n") + 1
-        while not end and len(whole) > MAX_PIECE_CHARS:
-            cut = _blank_before(whole, MAX_PIECE_CHARS)
-            yield whole[:cut]
-            whole = whole[cut:]
-        if end:
-            yield whole[:end]
-            whole = whole[end:]
-        held, size = [whole], len(whole)
-    if rest := "".join(held):
-        yield rest
-
-
-def _blank_before(text: str, end: int) -> int:
-    cut = text.rfind(" ", end - 4_096, end)
-    return cut if cut > 0 else end
+    """Yield the same text in pieces that end at line ends (see `pieces`)."""
+    for piece in cut_pieces(texts):
+        yield piece.text
 
 
 def join(readers: Iterable[Reader]) -> Iterator[str]:
@@ -90,3 +76,25 @@ def join(readers: Iterable[Reader]) -> Iterator[str]:
                 between = False
             yield text
             last = text[-1]
+
+
+class Watch:
+    """Notices when files are no longer what they were.
+
+    Size, time of change and file number are compared; what is read is not.
+    """
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._seen = {path: _signature(path) for path in files}
+
+    def changed(self) -> list[Path]:
+        """Return the files that have changed or vanished since this watch began."""
+        return [path for path, seen in self._seen.items() if _signature(path) != seen]
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - one call, and cheap
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from charlm.base.errors import CorpusError
 from charlm.text import builtin
-from charlm.text import corpus as corpus_module
+from charlm.text import pieces as pieces_module
 from charlm.text.corpora import (
     add_corpus,
     describe_corpus,
@@ -30,8 +30,8 @@ def home(tmp_path, monkeypatch):
 @given(st.lists(st.text(alphabet="ab \n", max_size=12), max_size=12))
 def test_pieces_join_to_the_text_and_end_at_line_ends(texts):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus_module, "PIECE_CHARS", 4)
-        patch.setattr(corpus_module, "MAX_PIECE_CHARS", 9)
+        patch.setattr(pieces_module, "PIECE_CHARS", 4)
+        patch.setattr(pieces_module, "MAX_PIECE_CHARS", 9)
         pieces = list(repiece(texts))
     assert "".join(pieces) == "".join(texts)
     assert all(piece.endswith("\n") or len(piece) <= 9 for piece in pieces[:-1])
@@ -39,8 +39,8 @@ def test_pieces_join_to_the_text_and_end_at_line_ends(texts):
 
 
 def test_a_monster_line_is_cut_before_a_blank(monkeypatch):
-    monkeypatch.setattr(corpus_module, "PIECE_CHARS", 4)
-    monkeypatch.setattr(corpus_module, "MAX_PIECE_CHARS", 9)
+    monkeypatch.setattr(pieces_module, "PIECE_CHARS", 4)
+    monkeypatch.setattr(pieces_module, "MAX_PIECE_CHARS", 9)
     assert list(repiece(["one two three four"])) == ["one two", " three", " four"]
     assert list(repiece(["x" * 20])) == ["x" * 9, "x" * 9, "xx"]
 

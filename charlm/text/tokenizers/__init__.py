@@ -12,14 +12,16 @@ import numpy as np
 from charlm.base.errors import ConfigError, TokenizerError
 from charlm.base.registry import Registry
 from charlm.text.tokenizers.config import TokenizerConfig
-from charlm.text.tokenizers.protocol import Ids, StreamDecoder, Tokenizer
+from charlm.text.tokenizers.protocol import CountingTokenizer, Ids, StreamDecoder, Tokenizer
 
 __all__ = [
     "TOKENIZERS",
+    "CountingTokenizer",
     "Ids",
     "StreamDecoder",
     "Tokenizer",
     "TokenizerConfig",
+    "counting_class",
     "encode_pieces",
     "load_tokenizer",
     "tokenizer_class",
@@ -49,6 +51,12 @@ def tokenizer_class(name: str) -> type[Tokenizer]:
     module, _, class_name = TOKENIZERS.get(name).partition(":")
     found = getattr(importlib.import_module(f"{__name__}.{module}"), class_name)
     return cast("type[Tokenizer]", found)
+
+
+def counting_class(name: str) -> type[CountingTokenizer] | None:
+    """Return the class of a tokenizer that counts of tokens make; None for another."""
+    found = tokenizer_class(name)
+    return cast("type[CountingTokenizer]", found) if hasattr(found, "from_counts") else None
 
 
 def train_tokenizer(

@@ -26,6 +26,8 @@ class ByteTokenizer:
     """
 
     name: ClassVar[str] = "byte"
+    implies_blanks: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
     vocab_size = 256
     unk_id: int | None = None
     eos_id: int | None = None

@@ -23,6 +23,7 @@ from charlm.text.vocab import Vocab
 
 _BLOCK = 1 << 20  # characters at a time: bounds memory and stays near the cache
 _REPLACEMENT = 0xFFFD
+_CODE_POINTS = 0x110000
 
 
 class CharTokenizer:
@@ -37,6 +38,8 @@ class CharTokenizer:
     """
 
     name: ClassVar[str] = "char"
+    implies_blanks: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
     unk_id: int | None = 0
     eos_id: int | None = None
     hidden_ids: tuple[int, ...] = (0,)
@@ -56,9 +59,27 @@ class CharTokenizer:
     @classmethod
     def train(cls, pieces: Iterable[str], config: TokenizerConfig) -> Self:
         """Return the tokenizer of all characters of a text (or the most frequent ones)."""
+        counter = cls.counter(config)
+        for piece in pieces:
+            counter.add(piece)
+        return cls.from_counts(counter.take(), config)
+
+    @classmethod
+    def counter(cls, config: TokenizerConfig) -> CharCounter:
+        """Return what counts characters."""
         refuse_lowercase(config, cls.name)
+        return CharCounter()
+
+    @classmethod
+    def most_tokens(cls, config: TokenizerConfig) -> int | None:
+        """Return how many characters are kept."""
+        return config.vocab_size
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], config: TokenizerConfig) -> Self:
+        """Return the tokenizer of these characters."""
         vocab = Vocab.build(
-            count_characters(pieces),
+            counts,
             max_size=config.vocab_size,
             min_count=config.min_count or 1,
             specials=(UNK,),
@@ -128,20 +149,34 @@ class _CharDecoder:
         return ""
 
 
-def count_characters(pieces: Iterable[str]) -> dict[str, int]:
-    """Return how often each code point occurs.
+class CharCounter:
+    """Counts code points.
 
     Example:
-        >>> count_characters(["abba", "a"])
-        {'a': 3, 'b': 2}
+        >>> counter = CharCounter()
+        >>> counter.add("abba")
+        >>> counter.take()
+        {'a': 2, 'b': 2}
     """
-    totals = np.zeros(0x110000, dtype=np.int64)
-    for piece in pieces:
-        for start in range(0, len(piece), _BLOCK):
-            counts = np.bincount(_code_points(piece[start : start + _BLOCK]))
-            totals[: len(counts)] += counts
-    seen = np.flatnonzero(totals)
-    return {chr(code): int(totals[code]) for code in seen.tolist()}
+
+    def __init__(self) -> None:
+        self._totals = np.zeros(_CODE_POINTS, dtype=np.int64)
+
+    def add(self, text: str) -> None:
+        """Count the characters of a piece."""
+        for start in range(0, len(text), _BLOCK):
+            counts = np.bincount(_code_points(text[start : start + _BLOCK]))
+            self._totals[: len(counts)] += counts
+
+    def __len__(self) -> int:
+        return 0  # it does not grow
+
+    def take(self) -> dict[str, int]:
+        """Return how often each character occurred, and forget it."""
+        seen = np.flatnonzero(self._totals)
+        counts = {chr(code): int(self._totals[code]) for code in seen.tolist()}
+        self._totals[:] = 0
+        return counts
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
 import numpy as np
 
 from charlm.base.errors import TokenizerError
+from charlm.text.pieces import cut_pieces
 from charlm.text.tokenizers.config import TokenizerConfig
 from charlm.text.tokenizers.protocol import Ids
 from charlm.text.vocab import Vocab
@@ -17,7 +18,6 @@ VOCAB_FILE = "vocab.json"
 UNK = "<unk>"
 _MAX_CACHED = 1 << 18
 _MAX_CACHED_CHARS = 256
-_BLOCK = 4 << 20  # characters
 
 
 def as_ids(ids: Iterable[int], vocab_size: int) -> Ids:
@@ -110,23 +110,19 @@ class ChunkCache(dict[str, tuple[int, ...]]):
         return ids
 
 
-def encode_chunks(text: str, find: Callable[[str], list[str]], cache: ChunkCache) -> Ids:
+def encode_chunks(
+    text: str, find: Callable[[str], list[str]], cache: ChunkCache, *, implied: bool = False
+) -> Ids:
     """Return the ids of a text by way of the chunks that `find` cuts it into.
 
-    Works through a few mebibytes of whole lines at a time, to bound memory.
+    Works through a mebibyte or so at a time, to bound memory; see `charlm.text.pieces`.
+
+    Args:
+        implied: whether a blank between two words is no token, and so must not begin a piece.
     """
     blocks = []
-    for block in _line_blocks(text):
-        chunks = map(cache.__getitem__, find(block))
-        blocks.append(np.fromiter(chain.from_iterable(chunks), dtype=np.int32))
+    for piece in cut_pieces([text]):
+        chunks = find(piece.text[1:] if implied and piece.continued else piece.text)
+        ids = chain.from_iterable(map(cache.__getitem__, chunks))
+        blocks.append(np.fromiter(ids, dtype=np.int32))
     return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int32)
-
-
-def _line_blocks(text: str) -> Iterator[str]:
-    start = 0
-    while start < len(text):
-        # a line longer than a block goes whole: cutting it could change the ids at the cut
-        end = text.rfind("\n", start, start + _BLOCK) + 1 or text.find("\n", start) + 1
-        end = end or len(text)
-        yield text[start:end]
-        start = end

@@ -28,9 +28,16 @@ class Tokenizer(Protocol):
 
     Ids run from 0 to `vocab_size - 1`. The beginning of a text is no token of the vocabulary:
     language models add an input row of their own for it (see `engine`).
+
+    Attributes:
+        implies_blanks: whether one blank between two words is no token, so that a text cut there
+            must leave it out (see `charlm.text.pieces`).
+        is_slow: whether encoding takes so long that other processors should help.
     """
 
     name: ClassVar[str]
+    implies_blanks: ClassVar[bool]
+    is_slow: ClassVar[bool]
 
     @property
     def vocab_size(self) -> int:
@@ -88,3 +95,36 @@ class Tokenizer(Protocol):
 
     def config(self) -> dict[str, object]:
         """Return what `from_files` needs beside the files: plain JSON values, with `name`."""
+
+
+class TokenCounter(Protocol):
+    """Counts the tokens of a text that arrives in pieces, in no order that matters."""
+
+    def add(self, text: str) -> None:
+        """Count the tokens of a piece."""
+
+    def __len__(self) -> int:
+        """Return about how many entries are held."""
+
+    def take(self) -> dict[str, int]:
+        """Return the counts since the last time, and forget them."""
+
+
+class CountingTokenizer(Tokenizer, Protocol):
+    """A tokenizer that is known from how often each token occurs."""
+
+    @classmethod
+    def counter(cls, config: TokenizerConfig) -> TokenCounter:
+        """Return what counts the tokens of a text, before there is a vocabulary."""
+
+    @classmethod
+    def most_tokens(cls, config: TokenizerConfig) -> int | None:
+        """Return how many of the most frequent tokens are kept, None for all."""
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], config: TokenizerConfig) -> Self:
+        """Return the tokenizer of these counts.
+
+        Raises:
+            TokenizerError: if no tokenizer can be made of them.
+        """

@@ -78,6 +78,12 @@ def tight_pattern() -> re.Pattern[str]:
 
 
 @cache
+def tight_symbol_pattern() -> re.Pattern[str]:
+    """Return what finds the punctuation of such a script."""
+    return re.compile(f"[{TIGHT_SYMBOLS}]")
+
+
+@cache
 def tight_letters_pattern() -> re.Pattern[str]:
     """Return what finds runs of Chinese or Japanese letters."""
     return re.compile(f"[{TIGHT_LETTERS}]+")

@@ -42,6 +42,8 @@ class SentencepieceTokenizer:
     """Pieces of a given sentencepiece model; `BpeTokenizer` and `UnigramTokenizer` train one."""
 
     name: ClassVar[str] = "sentencepiece"
+    implies_blanks: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = True
     eos_id: int | None = None
 
     def __init__(self, model: bytes) -> None:

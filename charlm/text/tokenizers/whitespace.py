@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import ClassVar, Self
@@ -18,7 +17,8 @@ from charlm.text.tokenizers.common import (
     vocab_from,
 )
 from charlm.text.tokenizers.config import TokenizerConfig
-from charlm.text.tokenizers.protocol import Ids, StreamDecoder
+from charlm.text.tokenizers.counting import WordCounter
+from charlm.text.tokenizers.protocol import Ids, StreamDecoder, TokenCounter
 from charlm.text.vocab import Vocab
 
 EOS = "<eos>"
@@ -41,6 +41,8 @@ class WhitespaceTokenizer:
     """
 
     name: ClassVar[str] = "whitespace"
+    implies_blanks: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = True
     unk_id: int | None = 0
     eos_id: int | None = _EOS_ID
 
@@ -60,10 +62,25 @@ class WhitespaceTokenizer:
     @classmethod
     def train(cls, pieces: Iterable[str], config: TokenizerConfig) -> Self:
         """Return the tokenizer of all words of a text (or the most frequent ones)."""
-        refuse_lowercase(config, cls.name)
-        counts: Counter[str] = Counter()
+        counter = cls.counter(config)
         for piece in pieces:
-            counts.update(_split(piece))
+            counter.add(piece)
+        return cls.from_counts(counter.take(), config)
+
+    @classmethod
+    def counter(cls, config: TokenizerConfig) -> TokenCounter:
+        """Return what counts words and line ends."""
+        refuse_lowercase(config, cls.name)
+        return WordCounter(_split)
+
+    @classmethod
+    def most_tokens(cls, config: TokenizerConfig) -> int | None:
+        """Return how many words are kept."""
+        return config.vocab_size
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], config: TokenizerConfig) -> Self:
+        """Return the tokenizer of these words."""
         vocab = Vocab.build(
             counts,
             max_size=config.vocab_size,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
@@ -20,8 +19,9 @@ from charlm.text.tokenizers.common import (
     vocab_from,
 )
 from charlm.text.tokenizers.config import TokenizerConfig
-from charlm.text.tokenizers.han import Cut, cut_by, has_jieba
-from charlm.text.tokenizers.protocol import Ids, StreamDecoder
+from charlm.text.tokenizers.counting import WordCounter
+from charlm.text.tokenizers.han import cut_by, has_jieba
+from charlm.text.tokenizers.protocol import Ids, StreamDecoder, TokenCounter
 from charlm.text.tokenizers.scripts import is_tight, tight_letters_pattern
 from charlm.text.tokenizers.word_chunks import SIDES, find_chunks, tokens_of
 from charlm.text.vocab import Vocab
@@ -45,6 +45,8 @@ class WordTokenizer:
     """
 
     name: ClassVar[str] = "word"
+    implies_blanks: ClassVar[bool] = True
+    is_slow: ClassVar[bool] = True
     unk_id: int | None = _UNK_ID
     eos_id: int | None = _NEWLINE_ID
     hidden_ids: tuple[int, ...] = (_UNK_ID,)
@@ -65,12 +67,29 @@ class WordTokenizer:
     @classmethod
     def train(cls, pieces: Iterable[str], config: TokenizerConfig) -> Self:
         """Return the tokenizer of the words of a text: the 30,000 most frequent by default."""
-        chunks: Counter[str] = Counter()
+        counter = cls.counter(config)
         for piece in pieces:
-            chunks.update(find_chunks(piece.lower() if config.lowercase else piece))
-        han = _han_method(chunks)
+            counter.add(piece)
+        return cls.from_counts(counter.take(), config)
+
+    @classmethod
+    def counter(cls, config: TokenizerConfig) -> TokenCounter:
+        """Return what counts words, symbols and explicit white space."""
+        cut = cut_by("jieba" if has_jieba() else "chars")  # of use in Chinese alone
+        find = _find_lower_chunks if config.lowercase else find_chunks
+        return WordCounter(find, lambda chunk: tokens_of(chunk, cut))
+
+    @classmethod
+    def most_tokens(cls, config: TokenizerConfig) -> int | None:
+        """Return how many tokens are kept."""
+        return config.vocab_size or DEFAULT_VOCAB_SIZE
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], config: TokenizerConfig) -> Self:
+        """Return the tokenizer of these tokens."""
+        han = _han_method(counts)
         vocab = Vocab.build(
-            _count_tokens(chunks, cut_by(han)),
+            _with_plain_symbols(counts),
             max_size=config.vocab_size or DEFAULT_VOCAB_SIZE,
             min_count=config.min_count or 1,
             specials=SPECIALS,
@@ -81,7 +100,7 @@ class WordTokenizer:
         """Return the ids of words, symbols and explicit white space."""
         if self.lowercase:
             text = text.lower()
-        return encode_chunks(text, find_chunks, self._cache)
+        return encode_chunks(text, find_chunks, self._cache, implied=True)
 
     def _encode_chunk(self, chunk: str) -> tuple[int, ...]:
         ids: list[int] = []
@@ -197,25 +216,30 @@ def _form_of(token: str, index: int) -> tuple[str, bool, bool]:
     return token, not is_tight(token[0]), not is_tight(token[-1])
 
 
-def _count_tokens(chunks: Mapping[str, int], cut: Cut) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for chunk, times in chunks.items():
-        for token in tokens_of(chunk, cut):
-            counts[token] += times
-    # the plain form of a symbol must be known, for it stands in for all others
-    for token, times in list(counts.items()):
-        if len(token) == 2 and token[0] in SIDES:
-            counts[token[1]] = max(counts[token[1]], times)
-    return counts
+def _find_lower_chunks(text: str) -> list[str]:
+    return find_chunks(text.lower())
 
 
-def _han_method(chunks: Mapping[str, int]) -> str:
+def _is_symbol_form(token: str) -> bool:
+    return len(token) == 2 and token[0] in SIDES
+
+
+def _with_plain_symbols(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts with the plain form of each symbol, for it stands in for all others."""
+    found = dict(counts)
+    for token, times in counts.items():
+        if _is_symbol_form(token):
+            found[token[1]] = max(found.get(token[1], 0), times)
+    return found
+
+
+def _han_method(counts: Mapping[str, int]) -> str:
     """Return how to cut Chinese: by jieba where there is some and jieba is installed."""
     letters = total = 0
-    for chunk, times in chunks.items():
-        total += len(chunk) * times
-        if not chunk.isascii():
-            letters += times * sum(map(len, tight_letters_pattern().findall(chunk)))
+    for token, times in counts.items():
+        total += times if _is_symbol_form(token) else times * len(token)
+        if not token.isascii() and tight_letters_pattern().match(token):
+            letters += times * len(token)
     if letters and has_jieba():
         return "jieba"
     if letters > total / 2:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from charlm.base.errors import TokenizerError
 from charlm.text.tokenizers import TokenizerConfig, load_tokenizer, train_tokenizer
-from charlm.text.tokenizers.char import count_characters
+from charlm.text.tokenizers.char import CharCounter
 from charlm.text.vocab import Vocab
 
 ENGLISH = "the king and the queen of the land saw a cat and a dog.\n" * 40
@@ -46,7 +46,10 @@ def test_char_refuses_tokens_of_two_characters():
 
 @given(st.text())
 def test_characters_are_counted(text):
-    assert count_characters([text]) == {char: text.count(char) for char in set(text)}
+    counter = CharCounter()
+    counter.add(text)
+    assert counter.take() == {char: text.count(char) for char in set(text)}
+    assert counter.take() == {}
 
 
 @given(st.binary(max_size=40))
@@ -202,12 +205,13 @@ def test_sentencepiece_needs_a_file():
 
 
 def test_blocks_of_a_long_text_join_seamlessly(monkeypatch):
-    from charlm.text.tokenizers import char, common
+    from charlm.text import pieces
+    from charlm.text.tokenizers import char
 
     text = "one two, three.\n\n  four\n" * 50
     word, chars = train_tokenizer("word", [text]), train_tokenizer("char", [text])
     whole = word.encode(text), chars.encode(text)
-    monkeypatch.setattr(common, "_BLOCK", 40)
+    monkeypatch.setattr(pieces, "PIECE_CHARS", 40)
     monkeypatch.setattr(char, "_BLOCK", 7)
     assert np.array_equal(word.encode(text), whole[0])
     assert np.array_equal(chars.encode(text), whole[1])

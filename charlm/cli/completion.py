@@ -68,6 +68,15 @@ def complete_corpus(
     return found or complete_file(ctx, param, text)
 
 
+def complete_downloadable(
+    ctx: click.Context, param: click.Parameter, text: str
+) -> list[CompletionItem[str]]:
+    """Offer the corpora that can be fetched."""
+    from charlm.text.downloadable import DOWNLOADABLE
+
+    return _items(text, [(name, about.description) for name, about in DOWNLOADABLE.items()])
+
+
 def _items(text: str, rows: list[tuple[str, str]]) -> list[CompletionItem[str]]:
     from click.shell_completion import CompletionItem
 

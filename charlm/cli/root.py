@@ -38,9 +38,10 @@ _COMMANDS = (
     Late("plot", "plot:plot", "draw the loss curves of models"),
     _group(
         "corpus",
-        "list, show and keep texts to train on",
+        "list, show, fetch and keep texts to train on",
         Late("list", "corpus:list_corpora", "list the corpora"),
         Late("show", "corpus:show_corpus", "tell about one corpus, with its first lines"),
+        Late("fetch", "corpus:fetch_corpus", "download a well-known corpus"),
         Late("add", "corpus:add_corpus", "keep a text of your own as a corpus"),
     ),
 )

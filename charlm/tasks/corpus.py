@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charlm.text.corpora import add_corpus, describe_corpus, list_corpora, open_corpus
+from charlm.text.downloadable import DOWNLOADABLE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CorpusLine:
-    """One corpus of the list."""
+    """One corpus of the list; the rest is known of one that is still to be fetched."""
 
     name: str
     description: str
+    here: bool = True
+    size_bytes: int | None = None
+    licence: str | None = None
+    url: str | None = None
+    sha256: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +38,24 @@ class CorpusFacts:
 
 
 def corpora() -> list[CorpusLine]:
-    """Return all corpora by name."""
-    return [CorpusLine(name=name, description=describe_corpus(name)) for name in list_corpora()]
+    """Return all corpora by name, then those that can be fetched."""
+    here = [CorpusLine(name=name, description=describe_corpus(name)) for name in list_corpora()]
+    names = {line.name for line in here}
+    return here + [_to_fetch(name) for name in DOWNLOADABLE if name not in names]
+
+
+def _to_fetch(name: str) -> CorpusLine:
+    about = DOWNLOADABLE[name]
+    how = f"{about.size / 1e6:.0f} MB; charlm corpus fetch {name}"
+    return CorpusLine(
+        name=name,
+        description=f"{about.description} ({how})",
+        here=False,
+        size_bytes=about.size,
+        licence=about.licence,
+        url=about.downloads[0].urls[0],
+        sha256=about.downloads[0].sha256,
+    )
 
 
 def corpus_facts(

@@ -73,7 +73,7 @@ def test_help_says_the_same_before_and_after(charlm, line):
 def test_help_of_a_group_lists_its_commands(charlm):
     status, out, _ = charlm("corpus", "--help")
     assert status == 0
-    assert "\nCommands:\n  list  list the corpora\n  show  " in out
+    assert "\nCommands:\n  list   list the corpora\n  show   " in out
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_help_of_a_group_lists_its_commands(charlm):
         ),
         (
             ("corpus",),
-            "charlm: missing command; known: list, show, add; try: charlm corpus --help\n",
+            "charlm: missing command; known: list, show, fetch, add; try: charlm corpus --help\n",
         ),
         (
             ("corpus", "lst"),
-            "charlm: no command 'lst' (did you mean 'list'?); known: list, show, add; "
+            "charlm: no command 'lst' (did you mean 'list'?); known: list, show, fetch, add; "
             "try: charlm corpus --help\n",
         ),
         (

@@ -400,9 +400,8 @@ def test_a_corpus_is_kept_listed_and_shown(charlm, home):
     assert (status, err) == (0, "")
     assert out == f"kept mine in {home}/corpora/mine.txt\ntry: charlm train mine\n"
     assert "mine" in charlm("corpus", "list")[1]
-    names = [
-        json.loads(line)["name"] for line in charlm("corpus", "list", "--json")[1].splitlines()
-    ]
+    listed = [json.loads(line) for line in charlm("corpus", "list", "--json")[1].splitlines()]
+    names = [one["name"] for one in listed if one["here"]]
     assert names == ["mine", "python", "python-docs"]
     assert charlm("corpus", "show", "mine")[1].endswith(
         "chars  8 (6 different)\nlines  2\n\none\ntwo\n"

@@ -36,7 +36,7 @@ def test_commands_are_offered_first():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (("corpus", ""), ["list", "show", "add"]),
+        (("corpus", ""), ["list", "show", "fetch", "add"]),
         (("corpus", "s"), ["show"]),
         (("train", "l"), ["lm"]),
         (("train", "--max-t"), ["--max-time"]),

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.engine.blas import blas_threads, cpu_count
+from charlm.engine.embedding import IdInputs
 from charlm.engine.language_model import LanguageModel
-from charlm.engine.stack import Float32, StackState
+from charlm.engine.layers import Float32
+from charlm.engine.stack import StackState
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IdArray = npt.NDArray[np.integer[Any]]
@@ -25,12 +27,14 @@ IdArray = npt.NDArray[np.integer[Any]]
 R = TypeVar("R")
 
 # Bytes of logits, or of gates, that may be in memory at once.
-CHUNK_BYTES = 64 * 2**20
+CHUNK_BYTES = 16 * 2**20
 # A segment starts this many tokens early in the first pass, so that its state has warmed up.
 WARM_UP = 128
-MOST_SEGMENTS = 64
+MOST_SEGMENTS = 128
+# A text this long is read in segments, though other texts could be read beside it.
+LONG = 16_384
 # Where a segment is read again, it is until a piece of it ends in the state that it did before.
-MOST_PIECES = 8
+MOST_PIECES = 32
 # Boundary states that differ by less are the same: float32 has no better opinion.
 TOLERANCE = 1e-6
 
@@ -61,24 +65,57 @@ def score_ids(
 
 
 def score_batch(
-    model: LanguageModel, texts: Sequence[IdArray], *, batch_size: int = 32
+    model: LanguageModel, texts: Sequence[IdArray], *, batch_size: int = 128
 ) -> list[npt.NDArray[np.float64]]:
-    """Return `score_ids` of every text, in order, reading texts of like lengths side by side."""
+    """Return `score_ids` of every text, in order.
+
+    Texts of like lengths are read side by side, several such batches at once where there are
+    processors for them; a long text is read alone, in segments (`text_scores`).
+    """
     results: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(texts)
     order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
     order = [index for index in order if len(texts[index])]
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        longest = len(texts[rows[0]])
-        targets = np.zeros((len(rows), longest), dtype=np.int64)
-        for row, index in enumerate(rows):
-            targets[row, : len(texts[index])] = texts[index]
-        inputs = np.roll(targets, 1, axis=1)
-        inputs[:, 0] = model.bos_id
-        scores, _ = _score_rows(model, inputs, targets, model.initial_state(len(rows)))
-        for row, index in enumerate(rows):
-            results[index] = scores[row, : len(texts[index])].copy()
+    while order and len(texts[order[0]]) >= LONG:
+        index = order.pop(0)
+        results[index] = text_scores(model, texts[index])
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if batches:
+        _prepare(model, np.concatenate([texts[index] for index in order]))
+
+    def read(rows: list[int]) -> npt.NDArray[np.float64]:
+        return _score_padded(model, [texts[index] for index in rows])
+
+    with blas_threads(1 if len(batches) > 1 else None):
+        for rows, scores in zip(batches, _map(read, batches, cpu_count()), strict=True):
+            for row, index in enumerate(rows):
+                results[index] = scores[row, : len(texts[index])].copy()
     return results
+
+
+def _score_padded(model: LanguageModel, texts: list[IdArray]) -> npt.NDArray[np.float64]:
+    """Return the scores of texts as rows (texts, longest), the longest text first.
+
+    What stands in a row behind its text means nothing. Rows leave when their text has ended, the
+    shortest quarter at a time.
+    """
+    lengths = np.array([len(ids) for ids in texts])
+    targets = np.zeros((len(texts), lengths[0]), dtype=np.int64)
+    for row, ids in enumerate(texts):
+        targets[row, : len(ids)] = ids
+    inputs = np.roll(targets, 1, axis=1)
+    inputs[:, 0] = model.bos_id
+    scores = np.zeros(targets.shape)
+    rows, start, state = len(texts), 0, model.initial_state(len(texts))
+    while rows:
+        part = slice(start, lengths[3 * (rows - 1) // 4])
+        scores[:rows, part], state = _score_rows(
+            model, inputs[:rows, part], targets[:rows, part], state
+        )
+        start, kept = part.stop, int((lengths > part.stop).sum())
+        if 0 < kept < rows:
+            state = model.select(state, np.arange(kept))
+        rows = kept
+    return scores
 
 
 def evaluate_ids(
@@ -95,21 +132,58 @@ def evaluate_ids(
     Raises:
         ValueError: if there is no token, or a number of segments that does not fit.
     """
-    ids = np.asarray(ids)
     if len(ids) == 0:
         raise ValueError("there is no token to evaluate")
+    return -float(text_scores(model, ids, segments=segments).sum()), len(ids)
+
+
+def text_scores(
+    model: LanguageModel, ids: IdArray, *, segments: int | None = None
+) -> npt.NDArray[np.float64]:
+    """Return what `score_ids` does, of a long text many times faster.
+
+    Args:
+        ids: the text, (time,).
+        segments: how many parts to read side by side; None chooses by the length.
+
+    Raises:
+        ValueError: if the number of segments does not fit.
+    """
+    ids = np.asarray(ids)
     count = _choose_segments(len(ids)) if segments is None else segments
+    if segments is None and count == 1:
+        return score_ids(model, ids)
     if not 1 <= count <= len(ids):
         raise ValueError(f"segments must be between 1 and {len(ids)}, got {segments}")
-    return sum(_segment_nlls(model, ids, count).tolist()), len(ids)
+    _prepare(model, ids)
+    return _segment_scores(model, ids, count)
+
+
+def _prepare(model: LanguageModel, ids: IdArray) -> None:
+    """Fill the model's table for these ids: what threads then read, none of them writes."""
+    seen = np.zeros(model.vocab_size + 1, dtype=bool)
+    seen[ids] = seen[model.bos_id] = True
+    for inputs in model._inputs:
+        if isinstance(inputs, IdInputs) and inputs.is_table:
+            inputs.take(np.flatnonzero(seen))
+
+
+def _map(function: Callable[[Any], R], items: Sequence[Any], workers: int) -> Iterator[R]:
+    if len(items) <= 1 or workers == 1:
+        yield from map(function, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(workers, len(items))) as pool:
+        yield from pool.map(function, items)
 
 
 def _choose_segments(tokens: int) -> int:
     return max(1, min(MOST_SEGMENTS, tokens // (4 * WARM_UP)))
 
 
-def _segment_nlls(model: LanguageModel, ids: IdArray, count: int) -> npt.NDArray[np.float64]:
-    """Return the nll of each of `count` segments of the text, at the fixed point."""
+def _segment_scores(model: LanguageModel, ids: IdArray, count: int) -> npt.NDArray[np.float64]:
+    """Return the scores of a text read as `count` segments, at the fixed point."""
     text = _Text(model, ids, count)
     starts = _first_starts(model, text)
     stale = np.arange(count)
@@ -118,7 +192,7 @@ def _segment_nlls(model: LanguageModel, ids: IdArray, count: int) -> npt.NDArray
         wanted = np.concatenate([starts[:1], text.ends[:-1, -1]])
         stale = np.flatnonzero(_differ(wanted, starts))
         starts[stale] = wanted[stale]
-    return np.asarray(text.nlls.sum(axis=1))
+    return text.scores
 
 
 def _differ(states: Float32, others: Float32) -> npt.NDArray[np.bool_]:
@@ -132,7 +206,7 @@ class _Text:
 
     Attributes:
         bounds: (segments, pieces + 1), where the pieces begin and end.
-        nlls: (segments, pieces).
+        scores: (time,), log p of every token as it was last read.
         ends: (segments, pieces, state), the state after each piece when it was last read.
     """
 
@@ -147,59 +221,44 @@ class _Text:
         lengths = np.diff(edges)[:, None]
         self.bounds = edges[:-1, None] + np.floor(shares * lengths).astype(np.int64)
         self.bounds[:, -1] = edges[1:]
-        self.nlls = np.zeros((count, pieces))
+        self.scores = np.zeros(len(ids))
         width = model.initial_state(1).to_array().shape[1]
         self.ends: Float32 = np.full((count, pieces, width), np.inf, dtype=np.float32)
 
     def run(self, rows: npt.NDArray[np.intp], starts: Float32) -> None:
         """Read segments `rows` from `starts`, each until it ends pieces as it did before."""
-        for piece in range(self.nlls.shape[1]):
-            nlls, ends = self._read_piece(rows, piece, starts)
-            self.nlls[rows, piece] = nlls
+        for piece in range(self.ends.shape[1]):
+            ends = self._read_piece(rows, piece, starts)
             changed = _differ(ends, self.ends[rows, piece])
             rows, starts = rows[changed], ends[changed]
             if not len(rows):
                 return
             self.ends[rows, piece] = starts
 
-    def _read_piece(
-        self, rows: npt.NDArray[np.intp], piece: int, starts: Float32
-    ) -> tuple[npt.NDArray[np.float64], Float32]:
-        """Return the nll of a piece of some segments, and the states after it."""
+    def _read_piece(self, rows: npt.NDArray[np.intp], piece: int, starts: Float32) -> Float32:
+        """Read a piece of some segments, and return the states after it."""
         first, last = self.bounds[rows, piece], self.bounds[rows, piece + 1]
         common = int((last - first).min())
-        nlls, ends = self._read_span(first, common, starts)
+        ends = self._read_span(first, common, starts)
         longer = np.flatnonzero(last - first > common)  # by one token, from rounding
         if len(longer):
-            more, ends[longer] = self._read_span(first[longer] + common, 1, ends[longer])
-            nlls[longer] += more
-        return nlls, ends
+            ends[longer] = self._read_span(first[longer] + common, 1, ends[longer])
+        return ends
 
-    def _read_span(
-        self, first: IdArray, length: int, starts: Float32
-    ) -> tuple[npt.NDArray[np.float64], Float32]:
-        """Return the nll of `length` tokens from each of `first`, rows shared out to threads."""
+    def _read_span(self, first: IdArray, length: int, starts: Float32) -> Float32:
+        """Read `length` tokens from each of `first`, rows shared out to threads."""
         shares = np.array_split(np.arange(len(first)), min(self.workers, -(-len(first) // 8)))
         index = first[:, None] + np.arange(length)
+
+        def read(rows: npt.NDArray[np.intp]) -> Float32:
+            places = index[rows]
+            state = self.model.state_from_array(starts[rows])
+            inputs, targets = self.inputs[places], self.targets[places]
+            self.scores[places], state = _score_rows(self.model, inputs, targets, state)
+            return state.to_array()
+
         with blas_threads(1):  # each worker calls BLAS: its own threads would be in the way
-            results = self._map(lambda rows: self._read_rows(index[rows], starts[rows]), shares)
-        nlls, ends = zip(*results, strict=True)
-        return np.concatenate(nlls), np.concatenate(ends)
-
-    def _map(self, function: Callable[[Any], R], items: Sequence[Any]) -> list[R]:
-        if len(items) == 1:
-            return [function(items[0])]
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(len(items)) as pool:
-            return list(pool.map(function, items))
-
-    def _read_rows(
-        self, index: IdArray, starts: Float32
-    ) -> tuple[npt.NDArray[np.float64], Float32]:
-        state = self.model.state_from_array(starts)
-        scores, state = _score_rows(self.model, self.inputs[index], self.targets[index], state)
-        return -scores.sum(axis=1), state.to_array()
+            return np.concatenate(list(_map(read, shares, self.workers)))
 
 
 def _first_starts(model: LanguageModel, text: _Text) -> Float32:
@@ -223,10 +282,17 @@ def _score_rows(
     batch, time = targets.shape
     scores = np.empty((batch, time))
     for start, stop in _chunks(model, time, batch):
-        log_probs, state = model.log_probs(inputs[:, start:stop], state)
-        chosen = targets[:, start:stop, None]
-        scores[:, start:stop] = np.take_along_axis(log_probs, chosen, axis=-1)[..., 0]
+        logits, state = model.read(inputs[:, start:stop], state)
+        scores[:, start:stop] = _log_probs_of(logits, targets[:, start:stop])
     return scores, state
+
+
+def _log_probs_of(logits: Float32, targets: IdArray) -> npt.NDArray[np.float64]:
+    """Return log p of `targets` (batch, time); `logits` (batch, time, vocab) is used up."""
+    logits -= logits.max(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    np.exp(logits, logits)
+    return chosen - np.log(logits.sum(axis=-1, dtype=np.float64))
 
 
 def _chunks(model: LanguageModel, time: int, batch: int) -> Iterator[tuple[int, int]]:

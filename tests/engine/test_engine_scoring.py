@@ -95,8 +95,8 @@ def test_logits_are_kept_for_a_bounded_number_of_tokens(make_model, ids, monkeyp
     _, _, model = make_model()
     expected = score_ids(model, ids[:200])
     sizes = []
-    read = model.log_probs
-    monkeypatch.setattr(model, "log_probs", lambda i, s: (sizes.append(i.size), read(i, s))[1])
+    read = model.read
+    monkeypatch.setattr(model, "read", lambda i, s: (sizes.append(i.size), read(i, s))[1])
     monkeypatch.setattr(scoring, "CHUNK_BYTES", 4 * 32 * 16)  # 16 tokens of 4 gates times 8
     np.testing.assert_allclose(score_ids(model, ids[:200]), expected, atol=2e-6)
     assert max(sizes) == 16

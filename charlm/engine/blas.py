@@ -95,7 +95,8 @@ class StepThreads:
         self._controls = None if _is_decided() else _controls()
         self._clock = clock
         self._many = min(cpu_count(), 4)
-        self._tries = weight_bytes >= self.SHARED_BYTES and self._many > 1
+        self.may_share = weight_bytes >= self.SHARED_BYTES
+        self._tries = self.may_share and self._many > 1
         self._steps_left = self.FIRST
         self._expected = 0.0
         self.count = 1
@@ -106,6 +107,8 @@ class StepThreads:
             return step(*args)
         get, put = self._controls
         before = get()
+        if before == self.count and not self._tries:
+            return step(*args)
         put(self.count)
         try:
             return self._timed(step, *args) if self._tries else step(*args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,13 +13,16 @@ from charlm.base.errors import CheckpointError
 from charlm.engine.blas import StepThreads, blas_threads
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.embedding import IdInputs
-from charlm.engine.stack import LAYERS, Float32, StackState, build_layers
+from charlm.engine.fused import FusedStep
+from charlm.engine.layers import LAYERS, Float32, by_columns
+from charlm.engine.stack import StackState, build_layers
 
 # Matrix products of a batched step below this are not worth waking threads for.
 SMALL_FLOPS = 10**8
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IdArray = npt.NDArray[np.integer[Any]]
+OneRowStep = Callable[[Any, StackState], Float32]
 
 
 class LanguageModel:
@@ -48,14 +51,21 @@ class LanguageModel:
         weights = to_float32(config, tensors)
         self._layers = build_layers(config, weights)
         self._inputs = _build_inputs(config, weights)
-        self._row_of = [_lookup(inputs, "row") for inputs in self._inputs]
-        self._rows_of = [_lookup(inputs, "take") for inputs in self._inputs]
+        self._by_rows = [
+            [_lookup(inputs, method) for inputs in self._inputs] for method in ("take", "row")
+        ]
         self._embedding = weights["embedding.weight"]
         self._output, self._projection = _build_output(
             config, weights, self._layers[0].output_scale
         )
         self._output_bias = weights["output.bias"]
         self._threads = StepThreads(self.weight_bytes)
+        self._step_one: OneRowStep = self._step
+        if not self._threads.may_share:
+            self._output = by_columns(self._output)
+            for layer in self._layers:
+                layer.arrange_by_columns()
+            self._step_one = self._fuse() or self._step
 
     @property
     def weight_bytes(self) -> int:
@@ -70,7 +80,7 @@ class LanguageModel:
 
     def initial_state(self, batch_size: int) -> StackState:
         """Return the zero state of `batch_size` rows, before anything was read."""
-        return StackState(self._layers, batch_size)
+        return StackState(self._layers, batch_size, self._by_rows[batch_size == 1])
 
     def select(self, state: StackState, rows: IdArray) -> StackState:
         """Return a new state whose row i is a copy of row `rows[i]` of `state`."""
@@ -78,7 +88,7 @@ class LanguageModel:
 
     def state_from_array(self, values: Float32) -> StackState:
         """Return the state that `StackState.to_array` was taken from."""
-        state = StackState(self._layers, len(values))
+        state = self.initial_state(len(values))
         state.load_array(values)
         return state
 
@@ -90,21 +100,25 @@ class LanguageModel:
             returns: logits of the next token (batch, vocab), a new array; and the state.
         """
         if state.batch_size == 1:
-            return self._threads.run(self._step_one, int(ids[0]), state), state
+            return self._threads.run(self._step_one, ids.item(0), state)[None], state
         with self._few_threads(state):
-            return self._step(self._rows_of, ids, state), state
+            return self._step(ids, state), state
+
+    def _fuse(self) -> OneRowStep | None:
+        """Return the step of one row with the output in the layer's product, where that fits."""
+        inputs = self._inputs[0]
+        resets_before = self.config.cell == "gru" and self.config.reset == "before"
+        keeps_apart = resets_before or self._projection is not None
+        if len(self._layers) > 1 or keeps_apart or not isinstance(inputs, IdInputs):
+            return None
+        return FusedStep(self._layers[0], inputs, self._output, self._output_bias).step
 
     def _few_threads(self, state: StackState) -> AbstractContextManager[None]:
         flops = 2 * state.batch_size * self.weight_bytes // 4
         return blas_threads(1 if flops < SMALL_FLOPS else None)
 
-    def _step_one(self, token_id: int, state: StackState) -> Float32:
-        return self._step(self._row_of, token_id, state)[None]
-
-    def _step(self, inputs: list[Any], ids: Any, state: StackState) -> Float32:
-        for (advance, own, source, weight, below), given_for in zip(
-            state.moves, inputs, strict=True
-        ):
+    def _step(self, ids: Any, state: StackState) -> Float32:
+        for advance, own, source, weight, below, given_for in state.moves:
             given = given_for(ids)
             if below is not None:
                 matrix, under = below
@@ -126,6 +140,7 @@ class LanguageModel:
 
     def _read(self, ids: IdArray, state: StackState) -> Float32:
         batch, time = ids.shape
+        state.ahead = None
         outputs: list[Float32] = []
         for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
             inputs = self._inputs[index]

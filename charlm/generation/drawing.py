@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,7 +59,7 @@ def draw(
     """
     # Gumbel noise would need vocab random numbers where this needs one
     top = logits.item(logits.argmax())  # NaN, if there is one
-    if not math.isfinite(top):
+    if not -math.inf < top < math.inf:
         raise bad_logits(logits)
     weights = logits.astype(np.float64)
     np.subtract(weights, top, weights)
@@ -66,8 +67,10 @@ def draw(
         np.divide(weights, temperature, weights)
     np.exp(weights, weights)
     mass = np.add.accumulate(weights)
-    token = int(mass.searchsorted(uniform * mass.item(-1), "right"))
-    return token if token < len(mass) and weights[token] > 0.0 else _last_possible(weights)
+    token = bisect_right(mass, uniform * mass.item(-1))
+    if token == len(mass) or weights.item(token) == 0.0:
+        return _last_possible(weights)
+    return token
 
 
 def argmax(logits: FloatArray) -> int:
@@ -106,6 +109,7 @@ class Sampler:
         if unmasked == [Temperature(config.temperature)] and config.temperature > _TINY:
             del self._transforms[self._masks :]
             self._temperature = np.array(config.temperature)  # the draw divides: fewer passes
+        self._is_plain = not self._transforms and not self._greedy
 
     def pick(
         self, logits: FloatArray, uniforms: Sequence[Uniforms], recent: Sequence[Sequence[int]]
@@ -122,6 +126,8 @@ class Sampler:
         Raises:
             TaskError: if logits are no numbers, or every token is masked.
         """
+        if self._is_plain and len(logits) == 1:  # what most streams do at every token
+            return [draw(logits[0], uniforms[0].next(), self._temperature)]
         for index, transform in enumerate(self._transforms):
             if index == self._masks and not np.isfinite(logits.max(axis=-1)).all():
                 raise bad_logits(logits)  # the filters divide by sums of probabilities

@@ -144,9 +144,11 @@ def _stream(
     if ends[0].is_met(0):
         return
     logits, state = read_prompt(model, prompt)
-    if len(rows) > 1:
-        repeats = np.zeros(len(rows), dtype=np.int64)
-        logits, state = logits[repeats], model.select(state, repeats)
+    if len(rows) == 1:
+        yield from _stream_one(model, (logits, state), rows[0], sampler, ends)
+        return
+    repeats = np.zeros(len(rows), dtype=np.int64)
+    logits, state = logits[repeats], model.select(state, repeats)
     streams, recent = [row.uniforms for row in rows], [row.recent for row in rows]
     while True:
         drawn = sampler.pick(logits, streams, recent)
@@ -163,6 +165,26 @@ def _stream(
             streams, recent = [row.uniforms for row in rows], [row.recent for row in rows]
             state = model.select(state, np.array(going))
         logits, state = model.step(np.array(drawn), state)
+
+
+def _stream_one(
+    model: CausalModel,
+    start: tuple[FloatArray, Any],
+    row: _Row,
+    sampler: Sampler,
+    ends: tuple[MaxTokens, StopIds],
+) -> Iterator[Token]:
+    """Yield the tokens of one sample: as `_stream`, with nothing to do for rows and their ends."""
+    logits, state = start
+    streams, recent, fed = [row.uniforms], [row.recent], np.empty(1, dtype=np.int64)
+    while True:
+        (drawn,) = sampler.pick(logits, streams, recent)
+        token = _next_token(row, drawn, logits[0], ends)
+        yield token
+        if token.stop_reason is not None:
+            return
+        fed[0] = drawn
+        logits, state = model.step(fed, state)
 
 
 def _next_token(

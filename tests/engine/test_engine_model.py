@@ -53,6 +53,18 @@ def test_every_way_of_reading_equals_the_textbook(make_model, textbook, cell, sh
         np.testing.assert_allclose(logits, expected, atol=1e-5, err_msg=way)
 
 
+@pytest.mark.parametrize("shape", [{"num_layers": 1}, {"num_layers": 2}], ids=str)
+def test_steps_and_reads_of_one_row_may_alternate(make_model, textbook, cell, shape, ids):
+    """A step may prepare the next one; whatever comes in between must not see that."""
+    config, tensors, model = make_model(**cell, **shape)
+    row, state, logits = ids[:1], model.initial_state(1), []
+    for start in range(0, 20, 4):
+        logits += [model.step(row[:, start + i], state)[0] for i in range(2)]
+        logits += [*model.read(row[:, start + 2 : start + 4], state)[0].transpose(1, 0, 2)]
+        state = model.select(state, np.array([0]))
+    np.testing.assert_allclose(np.stack(logits, axis=1), textbook(config, tensors, row), atol=1e-5)
+
+
 def copied(module, config):
     """The tensors of a torch module `nn.LSTM`, `nn.GRU` or `nn.RNN` under the engine's names."""
     tensors = {}

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from charlm.base.errors import CorpusError
-from charlm.text.corpora import Corpus, open_corpus, repiece
-from charlm.text.split import split_tail
-from charlm.text.tokenizers import (
-    Ids,
-    Tokenizer,
-    TokenizerConfig,
-    encode_pieces,
-    load_tokenizer,
-    train_tokenizer,
-)
+from charlm.text.building import encode_text, learn_tokenizer, tokenizer_sha256
+from charlm.text.corpora import Corpus, open_corpus
+from charlm.text.corpus import Watch
+from charlm.text.measuring import MeasuredText, Work, measure
+from charlm.text.tokenizers import Tokenizer, TokenizerConfig, load_tokenizer
 from charlm.training.config import TrainConfig
+
+R = TypeVar("R")
 
 VALID_FRACTION = 0.1
 MOST_VALID_CHARS = 500_000
@@ -32,11 +29,16 @@ _EXACT = ("char", "byte")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One part of the data: its ids, its length in characters, its unknown tokens."""
+    """One part of the data: its ids, its length in characters, its unknown tokens.
 
-    ids: Ids
+    The ids are int32 in memory; those of a large text are mapped from a file, in the smallest
+    unsigned type that holds them. `sha256` is of their bytes in that type, in memory or not.
+    """
+
+    ids: npt.NDArray[np.integer[Any]]
     chars: int
     unknown: int
+    sha256: str
 
     @property
     def chars_per_token(self) -> float:
@@ -56,6 +58,7 @@ class TrainData:
     test: Part | None
     warnings: tuple[str, ...]
     sha256: str
+    watch: Watch
 
     def ends_line(self) -> npt.NDArray[np.bool_]:
         """Return which tokens end a line, (vocab,)."""
@@ -70,7 +73,16 @@ def load_data(
     config: TrainConfig,
     known: tuple[dict[str, Any], dict[str, bytes]] | None = None,
 ) -> TrainData:
-    """Return the data of a run.
+    """Return the data of a run; see `read_data`, which also tells how far it is."""
+    return _finished(read_data(specs, config, known))
+
+
+def read_data(
+    specs: Sequence[str],
+    config: TrainConfig,
+    known: tuple[dict[str, Any], dict[str, bytes]] | None = None,
+) -> Generator[Work, None, TrainData]:
+    """Return the data of a run, yielding how far a large text is.
 
     Args:
         specs: files, folders, globs, names of corpora, or `-`.
@@ -82,16 +94,27 @@ def load_data(
         TokenizerError: if no tokenizer can be made of it.
     """
     corpus = open_corpus(specs, encoding_errors=config.encoding_errors)
-    train_text, valid_text = _split(corpus, config)
-    warnings = list(corpus.warnings)
-    tokenizer = load_tokenizer(*known) if known else _learn(train_text, config)
-    train = _encode(tokenizer, train_text)
+    text = yield from measure(corpus)
+    _require_text(text)
+    stop, held_out = yield from _split(text, config)
+    if known:
+        tokenizer = load_tokenizer(*known)
+    else:
+        settings = TokenizerConfig(
+            vocab_size=config.vocab_size, min_count=config.min_count, lowercase=config.lowercase
+        )
+        tokenizer = yield from learn_tokenizer(text, 0, stop, config.tokenizer, settings)
+    train = yield from _encode(tokenizer, text, 0, stop)
     _require_length(train, corpus, "to train on")
-    valid = _encode(tokenizer, valid_text) if valid_text else None
-    warnings.extend(_unknown_words(train, valid))
+    valid = None
+    if held_out is not None and held_out.chars:
+        valid = yield from _encode(tokenizer, held_out, 0, held_out.chars)
+    elif held_out is None and stop < text.chars:
+        valid = yield from _encode(tokenizer, text, stop, text.chars)
+    warnings = [*corpus.warnings, *_unknown_words(train, valid)]
     test = None
     if config.test is not None:
-        test = load_held_out(config.test, tokenizer, config, warnings)
+        test = yield from _held_out_part(config.test, tokenizer, config, warnings)
     return TrainData(
         name=corpus.name,
         description=corpus.description,
@@ -101,6 +124,7 @@ def load_data(
         test=test,
         warnings=tuple(warnings + list(getattr(tokenizer, "warnings", ()))),
         sha256=_fingerprint(train, tokenizer),
+        watch=text.watch,
     )
 
 
@@ -112,52 +136,67 @@ def load_held_out(
     Raises:
         CorpusError: if it cannot be read, or is empty.
     """
-    return _encode(tokenizer, _held_out(spec, config, warnings))
+    return _finished(_held_out_part(spec, tokenizer, config, warnings))
 
 
-def _split(corpus: Corpus, config: TrainConfig) -> tuple[str, str]:
-    text = corpus.read()
-    if not text:
-        raise CorpusError(f"{corpus.description}: empty; expected text to train on")
-    if not text.strip():
-        raise CorpusError(f"{corpus.description}: nothing but blanks; expected text to train on")
+def _finished(work: Generator[Work, None, R]) -> R:
+    """Return what a piece of work returns, its progress let be."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+
+
+def _held_out_part(
+    spec: str, tokenizer: Tokenizer, config: TrainConfig, warnings: list[str]
+) -> Generator[Work, None, Part]:
+    text = yield from _held_out(spec, config, warnings)
+    return (yield from _encode(tokenizer, text, 0, text.chars))
+
+
+def _require_text(text: MeasuredText) -> None:
+    about = text.corpus.description
+    if not text.chars:
+        raise CorpusError(f"{about}: empty; expected text to train on")
+    if text.is_blank:
+        raise CorpusError(f"{about}: nothing but blanks; expected text to train on")
+
+
+def _split(
+    text: MeasuredText, config: TrainConfig
+) -> Generator[Work, None, tuple[int, MeasuredText | None]]:
+    """Return where the training text ends, and the validation text where it is another one."""
     if config.valid is not None:
         warnings: list[str] = []
-        valid = _held_out(config.valid, config, warnings)
-        corpus.warnings.extend(warnings)
-        if valid and valid in text:
-            corpus.warnings.append("the validation text is part of the training text")
-        return text, valid
+        held_out = yield from _held_out(config.valid, config, warnings)
+        text.corpus.warnings.extend(warnings)
+        if text.contains(held_out):
+            text.corpus.warnings.append("the validation text is part of the training text")
+        return text.chars, held_out
     fraction = config.valid_fraction
     if fraction is None:
-        fraction = min(VALID_FRACTION, MOST_VALID_CHARS / len(text))
-    return split_tail(text, fraction, exact=config.tokenizer in _EXACT)
+        fraction = min(VALID_FRACTION, MOST_VALID_CHARS / text.chars)
+    return text.tail_start(fraction, exact=config.tokenizer in _EXACT), None
 
 
-def _held_out(spec: str, config: TrainConfig, warnings: list[str]) -> str:
+def _held_out(
+    spec: str, config: TrainConfig, warnings: list[str]
+) -> Generator[Work, None, MeasuredText]:
     corpus = open_corpus([spec], encoding_errors=config.encoding_errors)
-    text = corpus.read()
+    text = yield from measure(corpus)
     warnings.extend(corpus.warnings)
-    if not text:
+    if not text.chars:
         raise CorpusError(f"{corpus.description}: empty; expected text")
     return text
 
 
-def _learn(text: str, config: TrainConfig) -> Tokenizer:
-    settings = TokenizerConfig(
-        vocab_size=config.vocab_size, min_count=config.min_count, lowercase=config.lowercase
-    )
-    return train_tokenizer(config.tokenizer, _pieces(text), settings)
-
-
-def _pieces(text: str) -> Iterator[str]:
-    return repiece([text])
-
-
-def _encode(tokenizer: Tokenizer, text: str) -> Part:
-    ids = encode_pieces(tokenizer, _pieces(text))
-    unknown = 0 if tokenizer.unk_id is None else int(np.count_nonzero(ids == tokenizer.unk_id))
-    return Part(ids=ids, chars=len(text), unknown=unknown)
+def _encode(
+    tokenizer: Tokenizer, text: MeasuredText, start: int, stop: int
+) -> Generator[Work, None, Part]:
+    found = yield from encode_text(text, start, stop, tokenizer)
+    return Part(ids=found.ids, chars=stop - start, unknown=found.unknown, sha256=found.sha256)
 
 
 def _require_length(part: Part, corpus: Corpus, use: str) -> None:
@@ -180,8 +219,4 @@ def _unknown_words(train: Part, valid: Part | None) -> list[str]:
 
 
 def _fingerprint(train: Part, tokenizer: Tokenizer) -> str:
-    digest = hashlib.sha256(repr(sorted(tokenizer.config().items())).encode())
-    for name, contents in sorted(tokenizer.to_files().items()):
-        digest.update(name.encode() + hashlib.sha256(contents).digest())
-    digest.update(train.ids.tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(f"{tokenizer_sha256(tokenizer)} {train.sha256}".encode()).hexdigest()

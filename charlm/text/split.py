@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 _REACH = 2_000
 
 
@@ -24,26 +26,37 @@ def split_tail(text: str, fraction: float, *, exact: bool) -> tuple[str, str]:
         >>> split_tail("one two\\nthree four\\n", 0.7, exact=False)
         ('one two\\n', 'three four\\n')
     """
-    if not 0.0 <= fraction < 1.0:
-        raise ValueError(f"fraction must be in [0, 1), got {fraction}")
-    cut = _exact_cut(len(text), fraction)
+    cut = tail_cut(len(text), fraction)
     if not exact and 0 < cut < len(text):
-        cut = _word_cut(text, cut)
+        cut = next_start(lambda start, stop: text[start:stop], cut)
     return text[:cut], text[cut:]
 
 
-def _exact_cut(length: int, fraction: float) -> int:
+def tail_cut(length: int, fraction: float) -> int:
+    """Return the place in a text of `length` characters behind which `fraction` of it lies.
+
+    Raises:
+        ValueError: if `fraction` is outside [0, 1).
+    """
+    if not 0.0 <= fraction < 1.0:
+        raise ValueError(f"fraction must be in [0, 1), got {fraction}")
     from fractions import Fraction
 
     # 0.1 means one tenth here, not the binary number next to it
     return int(length * (1 - Fraction(repr(fraction))))
 
 
-def _word_cut(text: str, cut: int) -> int:
-    if text[cut - 1] == "\n":
+def next_start(read: Callable[[int, int], str], cut: int) -> int:
+    """Return the next place from `cut` > 0 on where a line begins, or else a word.
+
+    Args:
+        read: returns the characters of the text from one place to another.
+    """
+    near = read(cut - 1, cut + _REACH)
+    if near[0] == "\n":
         return cut
-    line = text.find("\n", cut, cut + _REACH)
-    if line >= 0:
-        return line + 1
-    blank = text.find(" ", cut, cut + _REACH)
-    return blank + 1 if blank >= 0 else cut
+    for mark in "\n ":
+        found = near.find(mark, 1)
+        if found >= 0:
+            return cut + found
+    return cut

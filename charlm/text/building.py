@@ -40,6 +40,7 @@ from charlm.text.tokenizing_jobs import (
 from charlm.text.workers import MOST_WORKERS, cores, run_job
 
 _RULES = "1"  # raised when a tokenizer begins to cut texts otherwise
+_WORKER_CHARS = 4 << 20  # what makes up for the start of a process
 _MOST_TOKENIZER_BYTES = 1 << 30
 
 
@@ -77,7 +78,7 @@ def _learn(
     if kind is None:
         return train_tokenizer(name, (piece.text for piece in pieces), config)
     totals = TokenTotals()
-    workers = _useful_workers(text, is_slow=kind.is_slow)
+    workers = _useful_workers(text, stop - start, is_slow=kind.is_slow)
     for answer in run_job(CountJob(name, config), pieces, workers):
         totals.add(read_counts(answer))
         if not text.in_memory:
@@ -119,7 +120,8 @@ def _build(
             return
         pieces = _Told(text.pieces(start, stop))
         pieces.skip(writer.pieces)
-        for answer in run_job(job, pieces, _useful_workers(text, is_slow=tokenizer.is_slow)):
+        workers = _useful_workers(text, stop - start, is_slow=tokenizer.is_slow)
+        for answer in run_job(job, pieces, workers):
             if answer:
                 writer.append(*job.read(answer))
             yield Work("tokenizing", pieces.chars, stop - start)
@@ -162,9 +164,11 @@ class _Told:
             self.chars += len(piece.text)
 
 
-def _useful_workers(text: MeasuredText, *, is_slow: bool) -> int:
-    """Return how many processes to start: none where reading takes longer than the work."""
-    return min(cores(), MOST_WORKERS) if is_slow and not text.in_memory else 0
+def _useful_workers(text: MeasuredText, chars: int, *, is_slow: bool) -> int:
+    """Return how many processes to start: none where that takes longer than the work."""
+    if text.in_memory or not is_slow:
+        return 0
+    return min(cores(), MOST_WORKERS, chars // _WORKER_CHARS)
 
 
 def _key(*parts: object) -> str:

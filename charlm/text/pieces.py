@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from charlm.text.scripts import is_tight, tight_symbol_pattern
+
 PIECE_CHARS = 1 << 20
 MAX_PIECE_CHARS = 4 << 20
 _REACH = 1 << 16  # how far back from the longest piece a place inside a line is looked for
@@ -101,8 +103,6 @@ def _last_line_end(text: str, start: int, size: int, most: int) -> int:
 
 def _is_plain(char: str) -> bool:
     """Return whether a single blank beside this character is implied (see `word_chunks`)."""
-    from charlm.text.tokenizers.scripts import is_tight
-
     return bool(char) and not char.isspace() and not is_tight(char)
 
 
@@ -110,8 +110,6 @@ def _after_symbol(text: str, low: int, limit: int) -> int:
     """Return the place after the last punctuation of a script without blanks, 0 for none."""
     if text.isascii():
         return 0
-    from charlm.text.tokenizers.scripts import tight_symbol_pattern
-
     end = 0
     for match in tight_symbol_pattern().finditer(text, low, limit):
         end = match.end()

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charlm.text.token_files import release
+
+# Mapped ids that readers have walked over stay in memory until so many tokens were read.
+RELEASE_TOKENS = 1 << 24
 Ids = npt.NDArray[np.integer[Any]]
 
 
@@ -30,7 +34,8 @@ class Streams:
     unlike any that it meets when it is used.
 
     Args:
-        ids: the text, any integer type, memory-mapped or not.
+        ids: the text, any integer type, memory-mapped or not. Of a mapped one only what was read
+            of late is held in memory.
         ends_line: (vocab,) whether a token ends a line.
     """
 
@@ -49,10 +54,15 @@ class Streams:
         self.bptt, self.restart_probability, self.rng = bptt, restart_probability, rng
         self.cursors = np.arange(batch_size, dtype=np.int64) * len(ids) // batch_size
         self.fresh = np.ones(batch_size, dtype=bool)
+        self._read = 0  # since pages of a mapped text were let go
 
     def next_window(self) -> Window:
         """Return the next window and move every reader on."""
         size = len(self.ids)
+        self._read += len(self.cursors) * self.bptt
+        if self._read >= RELEASE_TOKENS:
+            self._read = 0
+            release(self.ids)
         restarted = self.fresh | (self.rng.random(len(self.cursors)) < self.restart_probability)
         for row in np.flatnonzero(restarted & ~self.fresh):
             self.cursors[row] = self._next_line_start(int(self.cursors[row]))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.base.errors import TokenizerError
+from charlm.text.scripts import is_tight, tight_letters_pattern
 from charlm.text.tokenizers.common import (
     UNK,
     VOCAB_FILE,
@@ -22,7 +23,6 @@ from charlm.text.tokenizers.config import TokenizerConfig
 from charlm.text.tokenizers.counting import WordCounter
 from charlm.text.tokenizers.han import cut_by, has_jieba
 from charlm.text.tokenizers.protocol import Ids, StreamDecoder, TokenCounter
-from charlm.text.tokenizers.scripts import is_tight, tight_letters_pattern
 from charlm.text.tokenizers.word_chunks import SIDES, find_chunks, tokens_of
 from charlm.text.vocab import Vocab
 

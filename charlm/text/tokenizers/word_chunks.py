@@ -19,8 +19,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from charlm.text.tokenizers.han import Cut
-from charlm.text.tokenizers.scripts import (
+from charlm.text.scripts import (
     ASCII_WORD,
     TIGHT_LETTERS,
     TIGHT_SYMBOLS,
@@ -29,6 +28,7 @@ from charlm.text.tokenizers.scripts import (
     tight_pattern,
     word_pattern,
 )
+from charlm.text.tokenizers.han import Cut
 
 _CHUNK = r"[^ \t\n]+|[ \t\n]{2,}|[\t\n]|\A | \Z"
 _CHUNKS = re.compile(_CHUNK)

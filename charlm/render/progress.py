@@ -17,6 +17,7 @@ from charlm.tasks.train_events import (
     Sampled,
     StepRecord,
     TrainEvent,
+    Work,
 )
 
 PLAIN_SECONDS = 5.0
@@ -74,12 +75,12 @@ class PlainProgress(QuietProgress):
 
     def show(self, event: TrainEvent) -> None:
         """Show the event, or not, if a step was shown just now."""
-        if isinstance(event, StepRecord):
+        if isinstance(event, StepRecord | Work):
             now = time.monotonic()
             if now - self._shown < self._every:
                 return
             self._shown = now
-            talk(step_words(event))
+            talk(work_words(event) if isinstance(event, Work) else step_words(event))
             return
         text = event_words(event)
         if text:
@@ -120,6 +121,11 @@ class LiveProgress:
     def show(self, event: TrainEvent) -> None:
         """Redraw the line, or print above it what stays."""
         now = time.monotonic()
+        if isinstance(event, Work):
+            if now - self._drawn >= LIVE_SECONDS:
+                self._drawn = now
+                self._draw(work_line(event, max(self._console.width - 1, 1)))
+            return
         if isinstance(event, StepRecord):
             self._step = event
             if now - self._drawn < LIVE_SECONDS:
@@ -157,6 +163,28 @@ def live_line(step: StepRecord, valid: Evaluated | None, columns: int) -> str:
     room = columns - len(line) - 1
     if room >= 8:
         line = f"{bar(step.progress, min(room, 24))} {line}"
+    return cut(line, columns)
+
+
+def work_words(work: Work) -> str:
+    """Return how far the reading of a text is.
+
+    Example:
+        >>> work_words(Work("counting", 40_000_000, 100_000_000))
+        'counting: 40 of 100 million characters'
+        >>> work_words(Work("reading", 40_000_000, 0))
+        'reading: 40 million characters'
+    """
+    total = f" of {work.total / 1e6:,.0f}" if work.total else ""
+    return f"{work.stage}: {work.done / 1e6:,.0f}{total} million characters"
+
+
+def work_line(work: Work, columns: int) -> str:
+    """Return the live line of such a reading, with a bar where there is room."""
+    line = work_words(work)
+    room = columns - len(line) - 1
+    if work.total and room >= 8:
+        line = f"{bar(work.done / work.total, min(room, 24))} {line}"
     return cut(line, columns)
 
 

@@ -11,7 +11,7 @@ from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import ResumeState, load_model, load_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
-from charlm.tasks.train_data import TrainData, load_data
+from charlm.tasks.train_data import TrainData, read_data
 from charlm.tasks.train_events import Message, Planned, TrainEvent
 from charlm.tasks.train_folder import (
     free_name,
@@ -57,7 +57,7 @@ def train_language_model(
         return
     if name is not None:
         require_free(model_folder(name), overwrite)
-    data = load_data(corpus_specs, config)
+    data = yield from read_data(corpus_specs, config)
     folder = model_folder(name or free_name(data.name, overwrite))
     yield from (Message(text=text, warning=True) for text in data.warnings)
     if dry_run:
@@ -96,7 +96,8 @@ def _resume(
         merged = merge(old, config)
         stored = load_model(folder, weights=False)  # their damage is no loss: a state is there
         corpus = list(specs or found.state["corpus"])
-        data = load_data(corpus, merged, (stored.tokenizer_config, stored.tokenizer_files))
+        known = (stored.tokenizer_config, stored.tokenizer_files)
+        data = yield from read_data(corpus, merged, known)
         _require_same_data(data, found.state["sha256"], folder)
         yield from (Message(text=text, warning=True) for text in data.warnings)
         run = Run(folder, data, merged, corpus, lock)

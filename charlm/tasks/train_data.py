@@ -40,6 +40,10 @@ class Part:
     unknown: int
     sha256: str
 
+    def in_memory(self) -> npt.NDArray[np.int32]:
+        """Return the ids in memory, for those who need them all at once."""
+        return self.ids.astype(np.int32, copy=False)
+
     @property
     def chars_per_token(self) -> float:
         """Return how many characters a token stands for on average."""
@@ -59,6 +63,14 @@ class TrainData:
     warnings: tuple[str, ...]
     sha256: str
     watch: Watch
+
+    def news(self) -> list[str]:
+        """Return a warning for each file that has changed since it was read, once."""
+        return [
+            f"{path} has changed since it was read; this training goes on with the text as it was, "
+            "but --resume will want that text back"
+            for path in self.watch.news()
+        ]
 
     def ends_line(self) -> npt.NDArray[np.bool_]:
         """Return which tokens end a line, (vocab,)."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from charlm.text.measuring import Work as Work
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Planned:
@@ -113,4 +115,4 @@ class TrainResult:
     signal: str = ""
 
 
-TrainEvent = Planned | StepRecord | Evaluated | Sampled | Saved | Message | TrainResult
+TrainEvent = Work | Planned | StepRecord | Evaluated | Sampled | Saved | Message | TrainResult

@@ -101,7 +101,7 @@ def _count(specs: Sequence[str], config: NgramTrainConfig) -> _Made:
     data = load_data(specs, config.text_settings())
     begun = time.monotonic()
     model = build_ngram(
-        data.train.ids,
+        data.train.in_memory(),
         vocab_size=data.tokenizer.vocab_size,
         order=config.order,
         line_ends=data.ends_line(),
@@ -151,7 +151,7 @@ def _take_over(spec: str, config: NgramTrainConfig) -> _Made:
 def _measure(made: _Made, part: Part | None) -> HeldOut | None:
     if part is None or not len(part.ids):
         return None
-    nll = -float(made.model.score_ids(part.ids).sum())
+    nll = -float(made.model.score_ids(part.in_memory()).sum())
     found = Likelihood(nll_nats=nll, tokens=len(part.ids), chars=part.chars)
     return HeldOut(
         nats_per_token=found.nats_per_token,

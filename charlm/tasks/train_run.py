@@ -164,6 +164,7 @@ class Run:
             if self.clock.elapsed() >= next_save and not self.saver.busy:
                 self._start_save()
                 next_save = self.clock.elapsed() + saves
+                yield from self._notice_changes()
             if interrupts.signal:
                 return
 
@@ -252,6 +253,11 @@ class Run:
         del kept["best"]
         yield from self._log({"kind": "valid", **kept})
         yield seen
+        yield from self._notice_changes()
+
+    def _notice_changes(self) -> Iterator[TrainEvent]:
+        for text in self.data.news():
+            yield Message(text=text, warning=True)
 
     def _stop(self, signal: str, *, saved: bool = False) -> Iterator[TrainEvent]:
         """Save after an interruption; exact figures come when the run is finished."""

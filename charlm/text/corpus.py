@@ -91,6 +91,13 @@ class Watch:
         """Return the files that have changed or vanished since this watch began."""
         return [path for path, seen in self._seen.items() if _signature(path) != seen]
 
+    def news(self) -> list[Path]:
+        """Return what `changed` does, each file once for all."""
+        changed = self.changed()
+        for path in changed:
+            del self._seen[path]
+        return changed
+
 
 def _signature(path: Path) -> tuple[int, int, int] | None:
     try:

@@ -1,6 +1,8 @@
 """A tiny model in a home of its own."""
 
 import dataclasses
+import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -65,3 +67,17 @@ def tiny(home):
     """A home with the model `tiny`."""
     save_tiny_model(home / "checkpoints" / "tiny")
     return home
+
+
+@pytest.fixture
+def forge():
+    """The function that replaces a file of a model, manifest and all."""
+
+    def replace(folder, name, contents):
+        (folder / name).write_bytes(contents)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        digest = hashlib.sha256(contents).hexdigest()
+        manifest["files"][name] = {"size": len(contents), "sha256": digest}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    return replace

@@ -44,6 +44,7 @@ _COMMANDS = (
         Late("fetch", "corpus:fetch_corpus", "download a well-known corpus"),
         Late("add", "corpus:add_corpus", "keep a text of your own as a corpus"),
     ),
+    Late("doctor", "doctor:doctor", "tell what this machine has, or whether a model is sound"),
 )
 
 ROOT = Group(

@@ -82,7 +82,7 @@ def test_help_of_a_group_lists_its_commands(charlm):
         (
             ("sammple",),
             "charlm: no command 'sammple' (did you mean 'sample'?); known: train, sample, score, "
-            "evaluate, models, show, plot, corpus; try: charlm --help\n",
+            "evaluate, models, show, plot, corpus, doctor; try: charlm --help\n",
         ),
         (("--jsn",), "charlm: no option '--jsn'; try: charlm --help\n"),
         (
@@ -182,7 +182,7 @@ def test_help_of_a_group_lists_its_commands(charlm):
         (
             ("\x1b[31m",),
             "charlm: no command '\\x1b[31m'; known: train, sample, score, evaluate, models, show, "
-            "plot, corpus; try: charlm --help\n",
+            "plot, corpus, doctor; try: charlm --help\n",
         ),
         (
             ("--show-completion", "tcsh"),

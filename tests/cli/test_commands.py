@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import hashlib
 import io
 import json
 import math
@@ -19,20 +18,6 @@ from charlm.text.tokenizers import train_tokenizer
 
 TEXT = "the quick brown fox jumps over the lazy dog [b]\n"  # what the tiny model knows
 VOCAB = len(set(TEXT)) + 1
-
-
-@pytest.fixture
-def forge():
-    """The function that replaces a file of a model, manifest and all."""
-
-    def replace(folder, name, contents):
-        (folder / name).write_bytes(contents)
-        manifest = json.loads((folder / "manifest.json").read_text())
-        digest = hashlib.sha256(contents).hexdigest()
-        manifest["files"][name] = {"size": len(contents), "sha256": digest}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-
-    return replace
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class StoredModel:
 
         Args:
             expected: names and shapes, exactly; None takes what is there.
-            check_finite: refuse NaN and infinities.
+            check_finite: refuse NaN, infinities and numbers that would overflow.
             floats_only: refuse whole numbers.
 
         Raises:

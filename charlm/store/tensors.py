@@ -31,6 +31,8 @@ IN_MEMORY = 64 << 20
 _CODES = {np.dtype(text): code for code, text in DTYPES.items() if code != "BF16"}
 _ORDER = {code: place for place, code in enumerate(DTYPES)}
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+LARGEST = 1e9
+"""No weight of a sound model is larger; products of larger ones overflow float32."""
 
 
 def write_tensors(
@@ -111,7 +113,7 @@ def read_tensors(
         path: a plain file.
         expected: names and shapes that it must have, no more and no fewer.
         mmap: map the file; the arrays are then read-only views of it. Otherwise it is read.
-        check_finite: refuse NaN and infinities.
+        check_finite: refuse NaN, infinities, and numbers beyond `LARGEST`.
         widen: return bfloat16 as float32, which holds it exactly; otherwise as raw uint16.
 
     Raises:
@@ -196,5 +198,13 @@ def _view(buffer: Buffer, start: int, name: str, entry: Entry, where: str, widen
 
 def _require_finite(tensors: Mapping[str, Array], where: str) -> None:
     for name, array in tensors.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind != "f" or not array.size:
+            continue
+        low, high = float(array.min()), float(array.max())  # NaN if there is one
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise CheckpointError(f"{where}: tensor {name[:100]!r} holds NaN or infinity")
+        if max(-low, high) > LARGEST:
+            raise CheckpointError(
+                f"{where}: tensor {name[:100]!r} holds numbers beyond {LARGEST:g}; "
+                "no sound model has such"
+            )

@@ -47,12 +47,23 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 def _member(file: IO[bytes], name: str) -> Iterator[bytes]:
     import zipfile
-    import zlib
 
     try:
         with zipfile.ZipFile(file) as archive, archive.open(name) as member:
             yield from _blocks(member)
     except KeyError as error:
         raise CorpusError(f"there is no {name} in the zip file") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _damage() as error:
         raise CorpusError(f"{name}: damaged zip file ({error})") from error
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """Return what the standard library raises on zip files that are none, cut or made up."""
+    import lzma
+    import struct
+    import zipfile
+    import zlib
+
+    known = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error)
+    # OSError: a place outside the file; RuntimeError: a password, or a method unknown
+    return (*known, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, OSError)

@@ -32,6 +32,7 @@ _COMMANDS = (
     ),
     Late("sample", "sample:sample", "let a model write"),
     Late("score", "score:score", "tell how probable a text is"),
+    Late("rank", "rank:rank", "put candidates in order of probability"),
     Late("evaluate", "evaluate:evaluate", "measure a model on held-out text"),
     Late("models", "models:models", "list the models"),
     Late("show", "show:show", "tell all about one model"),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charlm.cli.choice import open_chosen
 from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin
-from charlm.cli.options import config_from, json_option, model_option, options_from
+from charlm.cli.mixing import mix_option, models_option, open_mixed
+from charlm.cli.options import config_from, json_option, options_from
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import LiveText, is_terminal, talk, warn
 
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("prompt", default="", help="how the text begins; - reads it from stdin")
-@model_option
+@models_option
+@mix_option
 @options_from(SamplingConfig, short={"max_new_tokens": "n"})
 @click.option("--no-prompt", is_flag=True, help="leave the prompt out of the output")
 @click.option("--strict", is_flag=True, help="fail if the model does not know a character")
@@ -44,7 +45,8 @@ def sample(
     context: click.Context,
     /,
     prompt: str,
-    model: str | None,
+    models: tuple[str, ...],
+    mix: tuple[float, ...] | None,
     no_prompt: bool,
     strict: bool,
     stats: bool,
@@ -58,7 +60,7 @@ def sample(
     config = config_from(SamplingConfig, settings)
     _warn_of_idle(context, config)
     config = _with_seed(config, tell=stats or is_terminal(sys.stderr))
-    opened = open_chosen(model)
+    opened = open_mixed(models, mix)
     from charlm.tasks.sample import read_prompt, unknown_words
 
     text = read_stdin().removesuffix("\n") if prompt == "-" else prompt  # the one of `echo`

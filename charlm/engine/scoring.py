@@ -292,7 +292,7 @@ def _log_probs_of(logits: Float32, targets: IdArray) -> npt.NDArray[np.float64]:
     logits -= logits.max(axis=-1, keepdims=True)
     chosen = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     np.exp(logits, logits)
-    return chosen - np.log(logits.sum(axis=-1, dtype=np.float64))
+    return np.asarray(chosen - np.log(logits.sum(axis=-1, dtype=np.float64)))
 
 
 def _chunks(model: LanguageModel, time: int, batch: int) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,16 +108,27 @@ class NgramModel:
             previous: the id right before the text, which `state` has not read yet; None is
                 `bos_id`.
         """
-        ids = np.asarray(ids)
         own = self.initial_state(1) if state is None else state
         first = np.array([[self.bos_id if previous is None else previous]])
-        context = self._walk(first, own)[1][:, 0]
+        return self._score_from(self._walk(first, own)[1][:, 0], np.asarray(ids))
+
+    def score_batch(self, texts: Sequence[IdArray]) -> list[npt.NDArray[np.float64]]:
+        """Return `score_ids` of every text: they are read as one, each from a new beginning."""
+        begin = np.array([self.bos_id])
+        flat = np.concatenate([part for ids in texts for part in (begin, ids)] or [begin])
+        scores = self._score_from(self.initial_state(1), flat.astype(np.int64))
+        ends = np.cumsum([1 + len(ids) for ids in texts], dtype=np.int64)
+        return [scores[end - len(ids) : end] for ids, end in zip(texts, ends.tolist(), strict=True)]
+
+    def _score_from(self, context: Int64, ids: IdArray) -> npt.NDArray[np.float64]:
+        """Return log p of ids (time,) after a state (1, order - 1); that of `bos_id` is nothing."""
         scores = np.empty(len(ids))
         for start in range(0, len(ids), CHUNK):
             part = ids[None, start : start + CHUNK]
             found, contexts = self._walk(part, context)
             before = np.concatenate([context[:, None], contexts[:, :-1]], axis=1)
-            scores[start : start + CHUNK] = self._score(part[0], found[0], before[0])
+            tokens = np.where(part[0] == self.bos_id, 0, part[0])
+            scores[start : start + CHUNK] = self._score(tokens, found[0], before[0])
             context = contexts[:, -1]
         return scores
 

@@ -18,6 +18,7 @@ from charlm.text.tokenizers.protocol import Tokenizer
 
 if TYPE_CHECKING:
     from charlm.ngram.model import NgramModel
+    from charlm.tasks.scoring import AnyModel
 
 LANGUAGE_MODEL_KINDS = ("lm", "ngram")
 
@@ -28,7 +29,7 @@ class OpenModel:
 
     name: str
     folder: Path
-    model: LanguageModel | NgramModel
+    model: AnyModel
     tokenizer: Tokenizer
     stored: StoredModel
     note: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from charlm.base.errors import TokenizerError
 from charlm.generation.beam import beam_search
@@ -13,6 +13,9 @@ from charlm.generation.sampling import SamplingConfig
 from charlm.generation.stopping import TextStream
 from charlm.tasks.load import OpenModel, count_unknown
 from charlm.text.tokenizers.protocol import StreamDecoder
+
+if TYPE_CHECKING:
+    from charlm.generation.protocol import CausalModel
 
 # Tokens of the prompt that a decoder sees first, so that what it shows joins the prompt rightly.
 DECODER_CONTEXT = 64
@@ -71,7 +74,7 @@ def unknown_words(opened: OpenModel, prompt: Prompt) -> str:
 def stream_samples(opened: OpenModel, prompt: Prompt, config: SamplingConfig) -> Iterator[Token]:
     """Yield tokens as they are made; with several samples they take turns."""
     return generate(
-        opened.model,
+        cast("CausalModel", opened.model),
         prompt.ids,
         config,
         decoder=lambda: _decoder_after(opened, prompt),
@@ -142,7 +145,7 @@ def _best_of_beam(
         return "".join([*shown, stream.finish()])
 
     found = beam_search(
-        opened.model,
+        cast("CausalModel", opened.model),
         prompt.ids,
         config,
         decode=text_of,

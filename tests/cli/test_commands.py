@@ -68,13 +68,15 @@ def test_score_of_a_uniform_model_is_the_logarithm_of_its_vocabulary(charlm, uni
 
 def test_score_prints_a_table(charlm, uniform):
     log_prob = f"{-3 * math.log(VOCAB):10.3f}"
-    token = f"{-math.log(VOCAB):10.3f}"
+    token = f"{-math.log(VOCAB):.3f}  3.2%     1"
     perplexity, bits = f"{float(VOCAB):.4g}", f"{math.log2(VOCAB):.4g}"
     head = "  log_prob  tokens  perplexity  bits/char  text\n"
     row = f"{log_prob}       3  {perplexity:>10}  {bits:>9}  fox\n"
     assert charlm("score", "-m", "flat", "fox") == (0, head + row, "")
-    tokens = f"{token}  f\n{token}  o\n{token}  x\n"
-    assert charlm("score", "-m", "flat", "fox", "--tokens") == (0, head + row + tokens, "")
+    titles = "  log_prob     p  rank  token  likeliest\n"
+    like = "<unk> 3.2%  ' ' 3.2%  o 3.2%"
+    tokens = "".join(f"    {token}  {char}      {like}\n" for char in "fox")
+    assert charlm("score", "-m", "flat", "fox", "--tokens") == (0, head + row + titles + tokens, "")
 
 
 def test_the_score_of_a_text_is_the_sum_over_its_tokens(charlm, tiny):

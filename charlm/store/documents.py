@@ -11,6 +11,8 @@ from charlm.base.errors import CheckpointError
 from charlm.store.files import READ_LIMIT, read_bounded
 
 MAX_DEPTH = 64
+MAX_CONTAINERS = 300_000
+"""Brackets in a document, those inside texts too: each list or object takes 25 times its bytes."""
 _BIGGEST = 2**128  # the state of NumPy's generators is that wide
 
 
@@ -45,6 +47,8 @@ def parse_json(data: bytes, where: str) -> Any:
     """
     try:
         text = data.decode("utf-8")
+        if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
+            raise ValueError(f"it has more than {MAX_CONTAINERS:,} lists and objects")
         value = json.loads(
             text,
             object_pairs_hook=_object,

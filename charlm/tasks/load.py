@@ -46,7 +46,7 @@ def open_model(
     found = find_model(name, kinds)
     stored = load_model(found.folder, kinds=kinds)
     model = _build_model(stored)
-    tokenizer = _build_tokenizer(stored)
+    tokenizer = _build_tokenizer(stored, model.vocab_size)
     if tokenizer.vocab_size != model.vocab_size:
         raise CheckpointError(
             f"{found.folder}: the tokenizer has {tokenizer.vocab_size} tokens, "
@@ -71,9 +71,11 @@ def _build_model(stored: StoredModel) -> LanguageModel | NgramModel:
     return LanguageModel(config, stored.tensors(config.tensor_shapes()))
 
 
-def _build_tokenizer(stored: StoredModel) -> Tokenizer:
+def _build_tokenizer(stored: StoredModel, vocab_size: int) -> Tokenizer:
     try:
-        return load_tokenizer(stored.tokenizer_config, stored.tokenizer_files)
+        return load_tokenizer(
+            stored.tokenizer_config, stored.tokenizer_files, vocab_size=vocab_size
+        )
     except TokenizerError as error:
         raise CheckpointError(f"{stored.folder}: {error}; copy the model folder again") from error
 

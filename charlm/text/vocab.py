@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
 from typing import Any, Self
@@ -14,6 +15,12 @@ MAX_TOKEN_CHARS = 4_096
 MAX_FILE_BYTES = 1 << 30
 _MAX_COUNT = 2**63 - 1
 _FORMAT = 1
+_TRUSTED_BYTES = 2 << 20
+# What `to_bytes` writes. Arbitrary JSON can take 25 times its size in memory, this only a few.
+_FORM = re.compile(
+    rb'\{"format": \d++, "specials": \d++, "tokens": \[\n'
+    rb'(?:"(?:[^"\\\n]++|\\.)*+",?+\n)*+\],\n"counts": \[[\d, ]*+\]\}\s*+'
+)
 _KEYS = {"format", "specials", "tokens", "counts"}
 
 
@@ -146,6 +153,8 @@ class Vocab:
 
 
 def _parse(data: bytes, where: str) -> dict[str, Any]:
+    if len(data) > _TRUSTED_BYTES and not _FORM.fullmatch(data):
+        raise TokenizerError(f"{where}: not in the form that charlm writes, a token a line")
     try:
         document = json.loads(data.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:

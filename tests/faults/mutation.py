@@ -1,5 +1,6 @@
 """Files made wrong on purpose: bytes, JSON values and tensor headers changed, by a seed."""
 
+import copy
 import json
 import random
 
@@ -103,6 +104,10 @@ def mutated_json(seed, rng):
     return json.dumps(document).encode()
 
 
+def _value(rng):
+    return copy.deepcopy(rng.choice(VALUES))  # it may be changed in turn
+
+
 def _changed(document, rng):
     path, value = [], document
     while isinstance(value, dict | list) and value and (not path or rng.randrange(4)):
@@ -110,7 +115,7 @@ def _changed(document, rng):
         path.append(rng.choice(keys))
         value = value[path[-1]]
     if not path:
-        return rng.choice(VALUES)
+        return _value(rng)
     holder = document
     for key in path[:-1]:
         holder = holder[key]
@@ -118,13 +123,13 @@ def _changed(document, rng):
     if kind == 0:
         del holder[path[-1]]
     elif kind == 1 and isinstance(holder, dict):
-        holder[str(rng.choice(VALUES))[:20]] = holder[path[-1]]
+        holder[str(_value(rng))[:20]] = holder[path[-1]]
     elif kind == 1:
-        holder.append(rng.choice(VALUES))
+        holder.append(_value(rng))
     elif kind == 2 and isinstance(value, int | float) and not isinstance(value, bool):
         holder[path[-1]] = value + rng.choice((-1, 1, -value, value, 0.5, 10**9))
     else:
-        holder[path[-1]] = rng.choice(VALUES)
+        holder[path[-1]] = _value(rng)
     return document
 
 

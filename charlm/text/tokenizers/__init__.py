@@ -28,6 +28,8 @@ __all__ = [
     "train_tokenizer",
 ]
 
+_SPARE_LINES, _SPARE_BYTES = 16, 4 << 20
+
 # name -> where its class is: a query imports the one tokenizer that its model has
 TOKENIZERS: Registry[str] = Registry("tokenizer")
 for _name, _place in (
@@ -79,12 +81,16 @@ def train_tokenizer(
     return tokenizer_class(name).train(pieces, config)
 
 
-def load_tokenizer(config: Mapping[str, object], files: Mapping[str, bytes]) -> Tokenizer:
+def load_tokenizer(
+    config: Mapping[str, object], files: Mapping[str, bytes], *, vocab_size: int | None = None
+) -> Tokenizer:
     """Return the tokenizer of a model folder.
 
     Args:
         config: what `Tokenizer.config` returned.
         files: what `Tokenizer.to_files` returned; others are let be.
+        vocab_size: of the model that it is for: files that hold far more are refused before they
+            are read, for reading them takes many times their size.
 
     Raises:
         TokenizerError: if either is missing something, malformed or inconsistent.
@@ -93,7 +99,21 @@ def load_tokenizer(config: Mapping[str, object], files: Mapping[str, bytes]) -> 
         kind = tokenizer_class(str(config.get("name")))
     except ConfigError as error:
         raise TokenizerError(str(error)) from error
+    if vocab_size is not None:
+        _require_modest(files, vocab_size)
     return kind.from_files(files, config)
+
+
+def _require_modest(files: Mapping[str, bytes], vocab_size: int) -> None:
+    """Raise `TokenizerError` for files that hold far more than a vocabulary of that size.
+
+    A `vocab.json` has a token a line; a sentencepiece file some bytes a piece beside its own
+    tables.
+    """
+    for name, data in files.items():
+        too_many = name.endswith(".json") and data.count(b"\n") > vocab_size + _SPARE_LINES
+        if too_many or (name.endswith(".model") and len(data) > _SPARE_BYTES + 300 * vocab_size):
+            raise TokenizerError(f"{name} holds far more than the {vocab_size:,} tokens expected")
 
 
 def encode_pieces(tokenizer: Tokenizer, pieces: Iterable[str]) -> Ids:

@@ -36,7 +36,8 @@ class UnknownWords:
             )
         self._tokenizer = tokenizer
         self._model = SpellingModel(_words(tokenizer))
-        self._known: dict[str, float] = {}
+        # Text made for such models writes its unknown words so: that is all there is to spell.
+        self._known = {tokenizer.token(tokenizer.unk_id): 0.0} if _writes_unknown(tokenizer) else {}
 
     def extra(self, text: str, ids: Any) -> npt.NDArray[np.float64]:
         """Return for each token what to add to its log-probability: 0 for known ones."""
@@ -51,6 +52,10 @@ class UnknownWords:
         if word not in self._known:
             self._known[word] = self._model.log_prob(word)
         return self._known[word]
+
+
+def _writes_unknown(tokenizer: Any) -> bool:
+    return bool(tokenizer.name == "whitespace")
 
 
 def _words(tokenizer: Any) -> list[str]:

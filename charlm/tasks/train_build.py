@@ -61,7 +61,7 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
         chars_per_token=data.train.chars_per_token,
         operations_per_second=_operations_per_second(data, config, device),
     )
-    _require_memory(plan, len(data.train.ids), device)
+    _require_memory(plan, data.train.held_bytes, device)
     trainer = _build_trainer(plan, data, config, device)
     tried: list[Arithmetic] = []
     arithmetic = choose_arithmetic(
@@ -148,22 +148,22 @@ def _build_trainer(
     )
 
 
-def memory_bytes(plan: Plan, train_tokens: int) -> int:
+def memory_bytes(plan: Plan, held_bytes: int) -> int:
     """Return about how much memory a training takes beside PyTorch's own.
 
     Weights, gradient, two moments, averages and the best weights so far in four bytes each, four
     of them twice, since saves copy them; the activations of a window in two, fourteen a unit;
-    logits twice; the text.
+    logits twice; of the text's ids what is held.
     """
     model: LanguageModelConfig = plan.model
     per_token = 14 * model.hidden_size * model.num_layers + 2 * model.vocab_size
     activations = 2 * plan.batch_size * plan.bptt * per_token
-    return 40 * model.count_parameters() + 2 * activations + 4 * train_tokens
+    return 40 * model.count_parameters() + 2 * activations + held_bytes
 
 
-def _require_memory(plan: Plan, train_tokens: int, device: torch.device) -> None:
+def _require_memory(plan: Plan, held_bytes: int, device: torch.device) -> None:
     """Raise where the plan cannot fit, before anything large is allocated."""
-    needed = memory_bytes(plan, train_tokens)
+    needed = memory_bytes(plan, held_bytes)
     if device.type == "cuda":
         there = torch.cuda.get_device_properties(device).total_memory
     elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -196,7 +196,7 @@ def planned(name: str, data: TrainData, config: TrainConfig, built: Built) -> Pl
         batch_size=plan.batch_size,
         bptt=plan.bptt,
         steps_per_epoch=tokens / built.trainer.tokens_per_step,
-        memory_bytes=memory_bytes(plan, tokens),
+        memory_bytes=memory_bytes(plan, data.train.held_bytes),
         tokens_per_second=speed,
         duration_seconds=_expected_seconds(config, built, tokens),
         unknown_rate=sum(part.unknown for part in parts)

@@ -15,6 +15,7 @@ from charlm.text.building import encode_text, learn_tokenizer, tokenizer_sha256
 from charlm.text.corpora import Corpus, open_corpus
 from charlm.text.corpus import Watch
 from charlm.text.measuring import MeasuredText, Work, measure
+from charlm.text.token_files import mapping_of
 from charlm.text.tokenizers import Tokenizer, TokenizerConfig, load_tokenizer
 from charlm.training.config import TrainConfig
 
@@ -43,6 +44,11 @@ class Part:
     def in_memory(self) -> npt.NDArray[np.int32]:
         """Return the ids in memory, for those who need them all at once."""
         return self.ids.astype(np.int32, copy=False)
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how much memory the ids take: none where they are mapped."""
+        return 0 if mapping_of(self.ids) is not None else self.ids.nbytes
 
     @property
     def chars_per_token(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from charlm.base.config import to_json
@@ -18,7 +18,7 @@ from charlm.store.checkpoint import MetricsLog, clear_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tasks.train_card import held_out_lines, safe_text
-from charlm.tasks.train_data import Part, load_data, load_held_out
+from charlm.tasks.train_data import Part, load_held_out, read_data
 from charlm.tasks.train_events import HeldOut, Message, Saved, TrainEvent, TrainResult
 from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_ngram_config import NgramTrainConfig
@@ -71,7 +71,7 @@ def train_ngram(
     if len(corpus_specs) == 1 and corpus_specs[0].endswith(ARPA_SUFFIXES):
         made = _take_over(corpus_specs[0], config)
     else:
-        made = _count(corpus_specs, config)
+        made = yield from _count(corpus_specs, config)
     yield from (Message(text=text, warning=True) for text in made.warnings)
     yield Message(text=f"{describe(made.model.config)} from {made.description}")
     folder = model_folder(name or free_name(made.name, overwrite))
@@ -97,8 +97,8 @@ def train_ngram(
     )
 
 
-def _count(specs: Sequence[str], config: NgramTrainConfig) -> _Made:
-    data = load_data(specs, config.text_settings())
+def _count(specs: Sequence[str], config: NgramTrainConfig) -> Generator[TrainEvent, None, _Made]:
+    data = yield from read_data(specs, config.text_settings())
     begun = time.monotonic()
     model = build_ngram(
         data.train.in_memory(),

@@ -1,10 +1,10 @@
 r"""Cutting a text of any length into pieces whose ids, one after the other, are those of the whole.
 
-Pieces end at line ends. A line too long for one piece is cut before a blank between two words, and
-the piece behind it says so: to a tokenizer that implies such blanks (`word`) it is not shown, for
-at the beginning of a text a blank would be written out. In scripts without blanks the cut comes
-after their punctuation. Only a run of characters longer than a piece without any such place is cut
-anywhere, and the tokens at that cut may differ.
+Pieces end at line ends. A line too long for one piece is cut before white space. Where that is one
+blank between two words, the piece behind it says so: to a tokenizer that implies such blanks
+(`word`) it is not shown, for at the beginning of a text a blank would be written out. In scripts
+without blanks the cut comes after their punctuation. Only where a line offers neither for 64 Ki
+characters is it cut anywhere, and the tokens at that cut may differ.
 
 Where the cuts come depends on the text alone, never on the portions in which it arrives.
 """
@@ -82,11 +82,13 @@ def _piece_end(text: str, start: int, size: int, most: int) -> tuple[int, bool]:
         return end, False
     limit = start + most
     low = max(start, limit - _REACH)
-    blank = text.rfind(" ", low + 1, limit + 1)
-    while blank > 0:
-        if _is_plain(text[blank - 1]) and _is_plain(text[blank + 1 : blank + 2]):
-            return blank, True
-        blank = text.rfind(" ", low + 1, blank)
+    white = max(text.rfind(" ", low + 1, limit), text.rfind("\t", low + 1, limit))
+    if white > low:
+        begin = white
+        while begin > low and text[begin - 1] in " \t":
+            begin -= 1
+        if begin > low:
+            return begin, _is_implied(text, begin)
     return _after_symbol(text, low, limit) or limit, False
 
 
@@ -101,9 +103,15 @@ def _last_line_end(text: str, start: int, size: int, most: int) -> int:
     return end or text.find("\n", start + size, start + most) + 1
 
 
-def _is_plain(char: str) -> bool:
-    """Return whether a single blank beside this character is implied (see `word_chunks`)."""
-    return bool(char) and not char.isspace() and not is_tight(char)
+def _is_implied(text: str, place: int) -> bool:
+    """Return whether at this place is a single blank that is implied (see `word_chunks`)."""
+    before, behind = text[place - 1], text[place + 1]
+    return (
+        text[place] == " "
+        and behind not in " \t\n"
+        and not is_tight(before)
+        and not is_tight(behind)
+    )
 
 
 def _after_symbol(text: str, low: int, limit: int) -> int:

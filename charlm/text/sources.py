@@ -16,7 +16,7 @@ from charlm.text.decoding import CHUNK_BYTES, SNIFF_BYTES, Bytes, Warn, binary_p
 from charlm.text.expanding import SUFFIXES, expanding
 
 MAX_SPOOLED_BYTES = 20 << 30
-_SPOOL_MEMORY = 64 << 20
+_SPOOL_MEMORY = 16 << 20
 
 
 class Source(Protocol):
@@ -69,13 +69,14 @@ class SpooledSource:
         yield self._spool
 
     def _read_all(self) -> IO[bytes]:
+        """Read the stream into a file that has no name, and so goes when this process does."""
         import tempfile
 
         spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY)  # noqa: SIM115
         try:
             with self._stream() as stream:
                 for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""):
-                    spool.write(chunk)
+                    _keep(spool, chunk, self.label)
                     if spool.tell() > MAX_SPOOLED_BYTES:
                         raise CorpusError(f"{self.label}: more than {MAX_SPOOLED_BYTES:,} bytes")
         except OSError as error:
@@ -85,6 +86,18 @@ class SpooledSource:
             spool.close()
             raise
         return spool
+
+
+def _keep(spool: IO[bytes], data: bytes, label: str) -> None:
+    import tempfile
+
+    try:
+        spool.write(data)
+    except OSError as error:
+        raise CorpusError(
+            f"cannot keep {label} for further readings in {tempfile.gettempdir()}: "
+            f"{error.strerror or error}; set TMPDIR to a folder with more room"
+        ) from error
 
 
 def standard_input() -> SpooledSource:

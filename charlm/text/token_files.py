@@ -93,19 +93,25 @@ def _map(fd: int, count: int, dtype: np.dtype[Any]) -> IdArray:
     return ids
 
 
+def mapping_of(ids: IdArray) -> mmap.mmap | None:
+    """Return the file map that ids lie in; None of ids in memory."""
+    base: object = ids
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    return base if isinstance(base, mmap.mmap) else None
+
+
 def release(ids: IdArray) -> None:
     """Let go of the pages of mapped ids; they are read again when they are needed.
 
     Without this a process that walks through a file seems to hold all of it. Does nothing to ids
     in memory.
     """
-    base: object = ids
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, memoryview):
-        base = base.obj
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    mapped = mapping_of(ids)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class TokenWriter:

@@ -60,6 +60,8 @@ class Vocab:
     ) -> Self:
         """Return the vocabulary of the most frequent tokens, ties in order of code points.
 
+        A token longer than 4,096 characters is no word, and left out.
+
         Args:
             counts: how often each token was seen; what it says of a special is kept as its count.
             max_size: most entries in all, specials included; None for no limit.
@@ -71,7 +73,7 @@ class Vocab:
         kept = [
             (-count, token)
             for token, count in counts.items()
-            if count >= min_count and token not in named
+            if count >= min_count and token not in named and len(token) <= MAX_TOKEN_CHARS
         ]
         kept.sort()
         if max_size is not None:

@@ -15,11 +15,11 @@ import struct
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from charlm.base.errors import CorpusError, TokenizerError
+from charlm.base.errors import CharlmError, CorpusError, TokenizerError
 from charlm.text.pieces import Piece
 from charlm.text.tokenizing_jobs import Job, job_of, run_here
 
@@ -175,18 +175,25 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, target = sys.stdin.buffer, sys.stdout.buffer
     with contextlib.suppress(OSError):
-        job = job_of(json.loads(source.readline()))
+        answer = _answering(source.readline())
         while True:
-            kind, data = read_frame(source)
-            write_frame(target, *_answer(job, kind, data))
+            write_frame(target, *answer(*read_frame(source)))
 
 
-def _answer(job: Job, kind: int, data: bytes) -> tuple[int, bytes]:
-    from charlm.base.errors import CharlmError
-
+def _answering(description: bytes) -> Callable[[int, bytes], tuple[int, bytes]]:
+    """Return what answers frames for the job described; what goes wrong is an answer too."""
     try:
-        if kind == FINISH:
-            return ANSWER, job.finish()
-        return ANSWER, job.answer(data.decode("utf-8", "surrogatepass"))
+        job = job_of(json.loads(description))
     except CharlmError as error:
-        return PROBLEM, str(error).encode("utf-8", "replace")
+        problem = PROBLEM, str(error).encode("utf-8", "replace")
+        return lambda kind, data: problem
+
+    def answer(kind: int, data: bytes) -> tuple[int, bytes]:
+        try:
+            if kind == FINISH:
+                return ANSWER, job.finish()
+            return ANSWER, job.answer(data.decode("utf-8", "surrogatepass"))
+        except CharlmError as error:
+            return PROBLEM, str(error).encode("utf-8", "replace")
+
+    return answer

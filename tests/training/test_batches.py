@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from charlm.text.token_files import TokenWriter, open_tokens
+from charlm.training import batches
 from charlm.training.batches import Streams
+from charlm.training.evaluate import Validation
 
 TEXT = np.arange(100, dtype=np.int32)
 NEVER = np.zeros(101, dtype=bool)
@@ -83,3 +86,23 @@ def test_a_restored_reader_goes_on_bit_for_bit():
         np.testing.assert_array_equal(found.inputs, expected.inputs)
         np.testing.assert_array_equal(found.targets, expected.targets)
         np.testing.assert_array_equal(found.restarted, expected.restarted)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2", "<u4"])
+def test_mapped_ids_of_any_type_give_the_same_windows(tmp_path, monkeypatch, dtype):
+    monkeypatch.setattr(batches, "RELEASE_TOKENS", 64)  # pages are let go all the time
+    with TokenWriter(tmp_path, "key", np.dtype(dtype)) as writer:
+        writer.append(TEXT, 0)
+        writer.finish()
+    mapped = open_tokens(tmp_path, "key", np.dtype(dtype)).ids
+    ends = NEVER.copy()
+    ends[::9] = True
+    one, other = (streams(ids, ends, restarts=0.3) for ids in (TEXT, mapped))
+    for _ in range(60):
+        expected, found = one.next_window(), other.next_window()
+        np.testing.assert_array_equal(found.inputs, expected.inputs)
+        np.testing.assert_array_equal(found.targets, expected.targets)
+        assert found.inputs.dtype == expected.inputs.dtype == np.int64
+    held_out, same = Validation(TEXT, 100, 64), Validation(mapped, 100, 64)
+    assert held_out.inputs.tolist() == same.inputs.tolist()
+    assert held_out.targets.tolist() == same.targets.tolist()

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from charlm.base.errors import TokenizerError
 from charlm.text.normalize import replace_surrogates
 
@@ -59,6 +61,8 @@ def load_model(model: bytes) -> Any:
 def train_model(kind: str, pieces: Iterable[str], vocab_size: int | None) -> bytes:
     """Return a model trained on a text; by default of 2,000 pieces, 8,000 from 2 MB on.
 
+    Of a text of more than 16 Mi characters a sample is taken, spread evenly, always the same.
+
     Raises:
         TokenizerError: if there is no text, or more characters than the vocabulary may hold.
     """
@@ -82,18 +86,19 @@ class TooFewPiecesError(TokenizerError):
         self.needed = needed
 
 
-def _train_model(kind: str, pieces: list[str], vocab_size: int) -> bytes:
+def _train_model(kind: str, sentences: list[str], vocab_size: int) -> bytes:
     import sentencepiece
 
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_sentences(pieces),
+            sentence_iterator=iter(sentences),
             model_writer=model,
             model_type=kind,
             vocab_size=vocab_size,
             hard_vocab_limit=False,
             character_coverage=0.9995,
+            required_chars="\u2581",  # else a rare blank comes back as this sign of it
             byte_fallback=True,
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
@@ -107,15 +112,15 @@ def _train_model(kind: str, pieces: list[str], vocab_size: int) -> bytes:
             minloglevel=2,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        raise _training_error(kind, vocab_size, pieces, str(error)) from error
+        raise _training_error(kind, vocab_size, sentences, str(error)) from error
     found = int(load_model(model.getvalue()).get_piece_size())
     if found < vocab_size:
         logger.warning("the text gives %d pieces, not the %d wanted", found, vocab_size)
     return model.getvalue()
 
 
-def _training_error(kind: str, wanted: int, pieces: list[str], message: str) -> TokenizerError:
-    if not any(piece.strip("\n") for piece in pieces):
+def _training_error(kind: str, wanted: int, sentences: list[str], message: str) -> TokenizerError:
+    if not any(sentences):
         return TokenizerError(f"no text to train a {kind} tokenizer on")
     if match := _TOO_FEW.search(message):
         return TooFewPiecesError(wanted, int(match[1]))
@@ -125,19 +130,27 @@ def _training_error(kind: str, wanted: int, pieces: list[str], message: str) -> 
 
 
 def _sample(pieces: Iterable[str]) -> tuple[list[str], int]:
-    """Return evenly spread pieces of a text, up to a bound, and the bytes of all."""
-    kept: list[str] = []
-    stride, size, total = 1, 0, 0
-    for index, piece in enumerate(pieces):
+    """Return the sentences of a text, of a large one a sample, and the bytes of all.
+
+    Each sentence has a random number of a fixed seed; those below a bound are kept, and the bound
+    is halved whenever they are more than `MAX_TRAINING_CHARS`. So the sample is spread evenly, and
+    depends on the text alone.
+    """
+    rng = np.random.Generator(np.random.PCG64(0))
+    kept: list[tuple[float, str]] = []
+    bound, size, total = 1.0, 0, 0
+    for piece in pieces:
         total += len(piece.encode(errors="replace"))
-        if index % stride:
-            continue
-        kept.append(piece)
-        size += len(piece)
-        if size > MAX_TRAINING_CHARS and len(kept) > 1:
-            kept, stride = kept[::2], stride * 2
-            size = sum(map(len, kept))
-    return kept, total
+        sentences = list(_sentences([piece]))
+        numbers = rng.random(len(sentences))
+        chosen = np.flatnonzero(numbers < bound).tolist()
+        kept += ((float(numbers[index]), sentences[index]) for index in chosen)
+        size += sum(len(sentences[index]) for index in chosen)
+        while size > MAX_TRAINING_CHARS and len(kept) > 1:
+            bound /= 2
+            kept = [item for item in kept if item[0] < bound]
+            size = sum(len(sentence) for _, sentence in kept)
+    return [sentence for _, sentence in kept], total
 
 
 def _sentences(pieces: Iterable[str]) -> Iterator[str]:

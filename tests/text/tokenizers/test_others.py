@@ -218,14 +218,21 @@ def test_blocks_of_a_long_text_join_seamlessly(monkeypatch):
     assert chars.decode(whole[1]) == text
 
 
-def test_a_text_too_long_to_train_on_is_thinned_evenly(monkeypatch):
+def test_of_a_text_too_long_to_train_on_a_sample_is_taken_that_is_always_the_same(monkeypatch):
     from charlm.text.tokenizers import sentencepieces
 
-    monkeypatch.setattr(sentencepieces, "MAX_TRAINING_CHARS", 20)
-    pieces = [f"line {i}\n" for i in range(10)]
-    kept, total = sentencepieces._sample(pieces)
-    assert kept == ["line 0\n", "line 8\n"]
-    assert total == 70
+    lines = [f"line {i:04}\n" for i in range(4_000)]
+    everything, total = sentencepieces._sample(lines)
+    assert everything == [line.strip() for line in lines]
+    assert total == 40_000
+    monkeypatch.setattr(sentencepieces, "MAX_TRAINING_CHARS", 9_000)
+    kept, total = sentencepieces._sample(lines)
+    assert total == 40_000
+    assert 400 <= len(kept) <= 1_000  # the bound halves until they fit
+    assert kept == sorted(kept)
+    halves = [sum(line < "line 2000" for line in kept), sum(line >= "line 2000" for line in kept)]
+    assert min(halves) > 0.35 * len(kept)
+    assert sentencepieces._sample(["".join(lines)]) == (kept, total)  # pieces do not matter
 
 
 def test_a_long_line_is_trained_on_in_parts():

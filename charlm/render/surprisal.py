@@ -150,7 +150,7 @@ def _fitted(cell: Cell, columns: int) -> Iterator[Cell]:
     while columns_of(text) > columns and len(text) > 1:
         end = len(text)
         while end > 1 and columns_of(text[:end]) > columns:
-            end = end - 1 if end < 2 * columns else 2 * columns
+            end = min(end - 1, 2 * columns)
         yield dataclasses.replace(cell, text=text[:end])
         text = text[end:]
     yield dataclasses.replace(cell, text=text)

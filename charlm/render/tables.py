@@ -97,9 +97,11 @@ def _show_fitted(
 
 def show_facts(facts: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
     """Write `name   value` lines to stdout, names aligned."""
-    widest = max((len(name) for name, _ in facts), default=0)
-    for name, value in facts:
-        out(f"{' ' * indent}{name:<{widest}}  {one_line(value)}".rstrip(), trusted=True)
+    clean = [(one_line(name), one_line(value)) for name, value in facts]
+    widest = max((columns_of(name) for name, _ in clean), default=0)
+    for name, value in clean:
+        blanks = " " * (widest - columns_of(name))
+        out(f"{' ' * indent}{name}{blanks}  {value}".rstrip(), trusted=True)
 
 
 def count(value: float | None) -> str:

@@ -16,8 +16,8 @@ def test_mutated_files_give_only_errors_of_ours(home, kind):
     for number, data in cases(reader.seed, reader.how, COUNT):
         try:
             reader.read(data)
-        except CharlmError as error:
-            assert str(error)
+        except CharlmError:
+            continue
         except BaseException as error:
             error.add_note(f"case {number} of {kind}")
             raise

@@ -131,3 +131,8 @@ def test_json_comes_back(record):
     line = json_line(record)
     assert json.loads(line) == record
     assert "\n" not in line
+
+
+def test_no_name_of_a_fact_steers_a_terminal(capsys):
+    show_facts([("a\x1b[2J\nb", "x"), ("c", "y")])
+    assert capsys.readouterr().out == "a\\x1b[2J\\nb  x\nc            y\n"

@@ -49,7 +49,10 @@ class SentencepieceTokenizer:
     def __init__(self, model: bytes) -> None:
         self._model = model
         self._processor = load_model(model)
-        self._bytes = [self._piece_bytes(i) for i in range(self.vocab_size)]
+        try:
+            self._bytes = [self._piece_bytes(i) for i in range(self.vocab_size)]
+        except UnicodeDecodeError as error:
+            raise TokenizerError(f"{MODEL_FILE}: a piece is no UTF-8 ({error})") from error
         self._cache = ChunkCache(self._encode_chunk)
 
     @property

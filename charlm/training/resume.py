@@ -123,9 +123,10 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
         for index, average in enumerate(trainer.averages.averages):
             average.copy_(_tensor(arrays, f"average.{index}"))
     rows = len(trainer.streams.cursors)
+    begun = int(values["step"]) > 0  # before the first step there is no state yet
     trainer.state = [
         tuple(_tensor(arrays, f"state.{index}.{part}").to(device) for part in range(len(layer)))
-        for index, layer in enumerate(model.initial_state(rows))
+        for index, layer in enumerate(model.initial_state(rows) if begun else [])
     ]
     trainer.step = int(values["step"])
     trainer.streams.restore(values["streams"])

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from faulty import Killed, failing
+from injection import Killed, failing
 
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import load_model, load_resume, save_resume
@@ -23,6 +23,7 @@ FAILURES = {
     "full from then on": (lambda: OSError(errno.ENOSPC, "No space left on device"), True),
     "broken once": (lambda: OSError(errno.EIO, "Input/output error"), False),
     "broken from then on": (lambda: OSError(errno.EIO, "Input/output error"), True),
+    "interrupted once": (lambda: InterruptedError(errno.EINTR, "Interrupted system call"), False),
     "killed": (Killed, True),
 }
 
@@ -59,7 +60,9 @@ def step_of(folder) -> int:
 
 @pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_save_that_fails_at_any_call_leaves_a_whole_model(tmp_path, save, monkeypatch, failure):
+def test_fault_09_a_save_that_fails_at_any_call_leaves_a_whole_model(
+    tmp_path, save, monkeypatch, failure
+):
     fail, forever = FAILURES[failure]
     for at in range(200):
         folder = tmp_path / str(at)
@@ -82,7 +85,7 @@ def test_a_save_that_fails_at_any_call_leaves_a_whole_model(tmp_path, save, monk
 
 @pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_save_after_a_kill_that_fails_at_any_call_leaves_a_whole_model(
+def test_fault_09_a_save_after_a_kill_that_fails_at_any_call_leaves_a_whole_model(
     tmp_path, save, monkeypatch, failure
 ):
     """The second writer finds files half moved, and must not lose them when its disk fails."""
@@ -109,7 +112,7 @@ def test_a_save_after_a_kill_that_fails_at_any_call_leaves_a_whole_model(
 
 @pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_first_save_that_fails_leaves_nothing_that_looks_like_a_model(
+def test_fault_09_a_first_save_that_fails_leaves_nothing_that_looks_like_a_model(
     tmp_path, save, monkeypatch, failure
 ):
     fail, forever = FAILURES[failure]
@@ -126,7 +129,7 @@ def test_a_first_save_that_fails_leaves_nothing_that_looks_like_a_model(
 
 @pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_resume_state_is_never_lost(tmp_path, monkeypatch, failure):
+def test_fault_09_a_resume_state_is_never_lost(tmp_path, monkeypatch, failure):
     fail, forever = FAILURES[failure]
     for at in range(100):
         folder = tmp_path / str(at)
@@ -152,7 +155,7 @@ def test_a_resume_state_is_never_lost(tmp_path, monkeypatch, failure):
     assert at > 10
 
 
-def test_a_full_disk_is_said_in_one_line(tmp_path, save, monkeypatch):
+def test_fault_06_a_full_disk_is_said_in_one_line(tmp_path, save, monkeypatch):
     folder = tmp_path / "model"
     save(folder, 1)
     full = lambda: OSError(errno.ENOSPC, "No space left on device")  # noqa: E731
@@ -202,7 +205,7 @@ def kill(child):
     child.stdout.close()
 
 
-def test_kill_9_in_the_middle_of_saving_leaves_whole_versions(tmp_path):
+def test_fault_02_kill_9_in_the_middle_of_saving_leaves_whole_versions(tmp_path):
     chance = random.Random(0)
     step = resumed_step = 0
     for _ in range(15):
@@ -223,7 +226,7 @@ def test_kill_9_in_the_middle_of_saving_leaves_whole_versions(tmp_path):
     assert step >= resumed_step > 0
 
 
-def test_a_reader_sees_whole_versions_while_a_writer_saves(tmp_path):
+def test_fault_24_a_reader_sees_whole_versions_while_a_writer_saves(tmp_path):
     child = start(tmp_path, 0)
     try:
         while not (tmp_path / "manifest.json").exists():

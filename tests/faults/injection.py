@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-CALLS = ("open", "write", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir", "ftruncate")
+CALLS = (
+    *("open", "write", "pwrite", "fsync", "replace", "rename"),
+    *("mkdir", "unlink", "rmdir", "ftruncate"),
+)
 
 
 class Killed(BaseException):
@@ -22,10 +25,18 @@ class Clock:
 
 
 @contextlib.contextmanager
-def failing(patch, at: int, fail: Callable[[], BaseException], *, forever: bool) -> Iterator[Clock]:
+def failing(
+    patch,
+    at: int,
+    fail: Callable[[], BaseException],
+    *,
+    forever: bool,
+    calls: Sequence[str] = CALLS,
+) -> Iterator[Clock]:
     """Let the call number `at` (from 0) fail, and all later ones if `forever`.
 
-    A failing write writes half of its bytes first.
+    A failing write writes half of its bytes first. `patch` is pytest's monkeypatch; `calls` names
+    those functions of `os` that are counted.
     """
     clock = Clock()
 
@@ -42,6 +53,6 @@ def failing(patch, at: int, fail: Callable[[], BaseException], *, forever: bool)
         return call
 
     with patch.context() as inner:
-        for name in CALLS:
+        for name in calls:
             inner.setattr(os, name, shim(name, getattr(os, name)))
         yield clock

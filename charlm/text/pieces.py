@@ -60,6 +60,27 @@ def cut_pieces(
         start, continued = end, False
 
 
+def blocks(piece: Piece, size: int = 1 << 15) -> Iterator[Piece]:
+    """Yield a piece in parts that a processor's cache holds, cut where no token changes.
+
+    Splitting and looking up goes nearly twice as fast over them. A part is longer than `size`
+    where no such place comes before.
+    """
+    text, start, continued, length = piece.text, 0, piece.continued, size
+    while len(text) - start > length:
+        limit = start + length
+        end, mid_line = text.rfind("\n", start, limit) + 1, False
+        if not end and (end := _last_white(text, start, limit)):
+            mid_line = _is_implied(text, end)
+        if not end:
+            length *= 2
+            continue
+        yield Piece(text[start:end], continued)
+        start, continued, length = end, mid_line, size
+    if start < len(text):
+        yield Piece(text[start:], continued)
+
+
 def clip(texts: Iterable[str], start: int, stop: int) -> Iterator[str]:
     """Yield the characters `start` to `stop` of a text that arrives in portions.
 
@@ -82,13 +103,8 @@ def _piece_end(text: str, start: int, size: int, most: int) -> tuple[int, bool]:
         return end, False
     limit = start + most
     low = max(start, limit - _REACH)
-    white = max(text.rfind(" ", low + 1, limit), text.rfind("\t", low + 1, limit))
-    if white > low:
-        begin = white
-        while begin > low and text[begin - 1] in " \t":
-            begin -= 1
-        if begin > low:
-            return begin, _is_implied(text, begin)
+    if white := _last_white(text, low, limit):
+        return white, _is_implied(text, white)
     return _after_symbol(text, low, limit) or limit, False
 
 
@@ -101,6 +117,14 @@ def _last_line_end(text: str, start: int, size: int, most: int) -> int:
         return len(text)
     end = text.rfind("\n", start, start + size) + 1
     return end or text.find("\n", start + size, start + most) + 1
+
+
+def _last_white(text: str, low: int, limit: int) -> int:
+    """Return where the last blanks and tabs between two places begin, 0 where none do."""
+    white = max(text.rfind(" ", low + 1, limit), text.rfind("\t", low + 1, limit))
+    while white > low and text[white - 1] in " \t":
+        white -= 1
+    return white if white > low else 0
 
 
 def _is_implied(text: str, place: int) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.text import pieces as pieces_module
-from charlm.text.pieces import Piece, clip, cut_pieces
+from charlm.text.pieces import Piece, blocks, clip, cut_pieces
 from charlm.text.tokenizers import TokenizerConfig, train_tokenizer
 from charlm.text.tokenizing_jobs import EncodeJob
 
@@ -64,6 +64,30 @@ def test_the_ids_of_pieces_are_those_of_the_whole(tokenizers):
             assert found == tokenizer.encode(text).tolist(), (tokenizer.name, cut)
 
     check()
+
+
+def test_the_ids_of_blocks_are_those_of_the_whole(tokenizers):
+    @given(lines, st.integers(1, 20))
+    @settings(max_examples=300, deadline=None)
+    def check(text, size):
+        cut = list(blocks(Piece(text), size))
+        assert "".join(block.text for block in cut) == text
+        for tokenizer in tokenizers:
+            job = EncodeJob(tokenizer)
+            parts = [tokenizer.encode(job.shown(block)) for block in cut]
+            found = np.concatenate(parts).tolist()
+            assert found == tokenizer.encode(text).tolist(), (tokenizer.name, cut)
+
+    check()
+
+
+def test_counts_of_blocks_are_those_of_the_whole(monkeypatch):
+    from charlm.text.tokenizers import counting
+
+    whole = train_tokenizer("word", [TEXT * 20]), train_tokenizer("whitespace", [TEXT * 20])
+    monkeypatch.setattr(counting, "blocks", lambda piece: blocks(piece, 50))
+    cut = train_tokenizer("word", [TEXT * 20]), train_tokenizer("whitespace", [TEXT * 20])
+    assert [one.vocab for one in whole] == [other.vocab for other in cut]
 
 
 @given(lines, st.lists(st.integers(0, 400), max_size=8), st.integers(1, 20), st.integers(20, 40))

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from charlm.base.errors import TokenizerError
-from charlm.text.pieces import cut_pieces
+from charlm.text.pieces import blocks, cut_pieces
 from charlm.text.tokenizers.config import TokenizerConfig
 from charlm.text.tokenizers.protocol import Ids
 from charlm.text.vocab import Vocab
@@ -115,14 +115,15 @@ def encode_chunks(
 ) -> Ids:
     """Return the ids of a text by way of the chunks that `find` cuts it into.
 
-    Works through a mebibyte or so at a time, to bound memory; see `charlm.text.pieces`.
+    Works through a little at a time, to bound memory; see `charlm.text.pieces`.
 
     Args:
         implied: whether a blank between two words is no token, and so must not begin a piece.
     """
-    blocks = []
+    found = []
     for piece in cut_pieces([text]):
-        chunks = find(piece.text[1:] if implied and piece.continued else piece.text)
-        ids = chain.from_iterable(map(cache.__getitem__, chunks))
-        blocks.append(np.fromiter(ids, dtype=np.int32))
-    return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int32)
+        for block in blocks(piece):
+            chunks = find(block.text[1:] if implied and block.continued else block.text)
+            ids = chain.from_iterable(map(cache.__getitem__, chunks))
+            found.append(np.fromiter(ids, dtype=np.int32))
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int32)

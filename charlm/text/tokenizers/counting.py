@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO
 
+from charlm.text.pieces import Piece, blocks
+
 MOST_HELD = 1 << 20  # distinct tokens in memory; more go to a temporary file
 MOST_CHUNKS = 1 << 18
 _SHORT = 2  # characters of a symbol with its mark
@@ -22,20 +24,25 @@ class WordCounter:
     Args:
         find: the chunks of a piece.
         tokens_of: the tokens of a chunk; None where a chunk is one.
+        implied: whether a blank between two words is no token.
     """
 
     def __init__(
         self,
         find: Callable[[str], list[str]],
         tokens_of: Callable[[str], list[str]] | None = None,
+        *,
+        implied: bool = False,
     ) -> None:
-        self._find, self._tokens_of = find, tokens_of
+        self._find, self._tokens_of, self._implied = find, tokens_of, implied
         self._chunks: Counter[str] = Counter()
         self._tokens: Counter[str] = Counter()
 
     def add(self, text: str) -> None:
         """Count the tokens of a piece."""
-        self._chunks.update(self._find(text))
+        for block in blocks(Piece(text)):
+            implied = self._implied and block.continued
+            self._chunks.update(self._find(block.text[1:] if implied else block.text))
         if len(self._chunks) > MOST_CHUNKS:
             self._cut()
 

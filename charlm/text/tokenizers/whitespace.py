@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from charlm.text.pieces import Piece, blocks
 from charlm.text.tokenizers.common import (
     UNK,
     VOCAB_FILE,
@@ -91,9 +92,12 @@ class WhitespaceTokenizer:
 
     def encode(self, text: str) -> Ids:
         """Return the id of each word and line end."""
-        words = _split(text)
-        ids = map(self.vocab.ids.get, words, repeat(0))
-        return np.fromiter(ids, dtype=np.int32, count=len(words))
+        found = []
+        for block in blocks(Piece(text)):
+            words = _split(block.text)
+            ids = map(self.vocab.ids.get, words, repeat(0))
+            found.append(np.fromiter(ids, dtype=np.int32, count=len(words)))
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int32)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return words joined by blanks, lines ended where `<eos>` stands."""

@@ -77,7 +77,7 @@ class WordTokenizer:
         """Return what counts words, symbols and explicit white space."""
         cut = cut_by("jieba" if has_jieba() else "chars")  # of use in Chinese alone
         find = _find_lower_chunks if config.lowercase else find_chunks
-        return WordCounter(find, lambda chunk: tokens_of(chunk, cut))
+        return WordCounter(find, lambda chunk: tokens_of(chunk, cut), implied=True)
 
     @classmethod
     def most_tokens(cls, config: TokenizerConfig) -> int | None:

@@ -5,13 +5,14 @@ is predicted by weights that have seen it. Learning is scaled by how large each 
 usually are, and the weights are drawn back to the trained ones, the more so the larger those
 gradients:
 
-    w ← w − rate · g / (s + mean(s)) + min(decay · s / mean(s), 1) · (w_trained − w)
+    w ← w − rate · g / (s + S) + min(decay · s / S, 1) · (w_trained − w)
 
-with g the segment's summed gradient and s the root of its mean square, `GradientSizes`.
+with g the segment's summed gradient, s the root of its mean square (`GradientSizes`), and S that of
+the whole tensor, so that weights which are rarely in use take no larger steps than the others.
 
 Source:
     Krause, Kahembwe, Murray and Renals (2018), Dynamic evaluation of neural sequence models,
-    arXiv:1709.07432, the RMS form with decay; mean(s) stands in for its constant.
+    arXiv:1709.07432, the RMS form with decay; S stands in for its constant.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ Flat = npt.NDArray[np.float32]
 
 # Numbers updated at once: what an update reads of them stays in the cache.
 BLOCK = 1 << 15
+# A gradient this many times its usual size counts as that: no one segment may wreck the weights.
+MOST_SIZES = 10.0
 EMBEDDING = "embedding.weight"
 
 
@@ -46,7 +49,7 @@ class DynamicSettings:
 class GradientSizes:
     """The root of the mean square of each weight's gradient over the segments of a text.
 
-    The embedding has one size for all its rows where it is read alone: most are rarely met.
+    An embedding that is read alone has one size for all rows that a segment meets: most are rare.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class GradientSizes:
             for name, gradient in backward(config, weights, tape, targets).items():
                 square = gradient * gradient
                 if name == EMBEDDING and not config.tie_weights:
-                    square = np.array(square.sum() / weights[EMBEDDING].size)
+                    square = np.array(square.mean())
                 sums[name] = sums[name] + square if name in sums else square
         self.roots = {name: np.sqrt(square / max(count, 1)) for name, square in sums.items()}
 
@@ -88,9 +91,10 @@ class _Learner:
         self.weight: Flat = weight.reshape(-1)
         self.trained = self.weight.copy()
         sizes = np.broadcast_to(root, weight.shape).reshape(-1)
-        mean = max(float(sizes.mean()), 1e-30)
-        self.steps = np.asarray(settings.rate / (sizes + mean), dtype=np.float32)
-        self.pulls = np.minimum(settings.decay * sizes / mean, 1.0).astype(np.float32)
+        whole = max(float(np.sqrt(np.mean(sizes * sizes))), 1e-30)
+        self.steps = np.asarray(settings.rate / (sizes + whole), dtype=np.float32)
+        self.most = MOST_SIZES * settings.rate
+        self.pulls = np.minimum(settings.decay * sizes / whole, 1.0).astype(np.float32)
 
     def update(self, gradient: Any) -> None:
         flat = gradient.reshape(-1)
@@ -100,6 +104,7 @@ class _Learner:
             back = self.trained[part] - weight
             back *= self.pulls[part]
             change *= self.steps[part]
+            np.clip(change, -self.most, self.most, out=change)
             back -= change
             weight += back
 
@@ -110,6 +115,7 @@ class _RowLearner:
     def __init__(self, weight: Any, root: Any, settings: DynamicSettings) -> None:
         self.weight, self.trained = weight, weight.copy()
         self.step = settings.rate / max(2.0 * float(root), 1e-30)
+        self.most = MOST_SIZES * settings.rate
         self.keep = 1.0 - min(settings.decay, 1.0)
         self.met = np.zeros(len(weight), dtype=np.int64)  # after how many updates last
         self.updates = 0
@@ -127,7 +133,8 @@ class _RowLearner:
     def update(self, ids: IdArray, gradient: Any) -> None:
         self.updates += 1
         self.catch_up(ids)
-        np.subtract.at(self.weight, ids, np.float32(self.step) * gradient)
+        change = np.clip(np.float32(self.step) * gradient, -self.most, self.most)
+        np.subtract.at(self.weight, ids, change)
 
 
 def dynamic_scores(

@@ -127,7 +127,8 @@ def _tune(
 
     rates = [dataclasses.replace(settings, rate=rate) for rate in RATES]
     settings = max(rates, key=total)
-    return max((dataclasses.replace(settings, decay=decay) for decay in DECAYS), key=total)
+    decays = dict.fromkeys((settings.decay, *DECAYS))
+    return max((dataclasses.replace(settings, decay=decay) for decay in decays), key=total)
 
 
 def _own_text(opened: OpenModel) -> IdArray:

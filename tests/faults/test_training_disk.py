@@ -54,9 +54,11 @@ def test_fault_09_a_training_that_fails_at_any_call_keeps_a_whole_model_and_goes
     for at in range(offset, 140, 7):
         name = f"{error}{at}"
         folder = home_of_cats / "checkpoints" / name
-        with failing(monkeypatch, at, lambda: ERRORS[error], forever=False) as calls:
-            with contextlib.suppress(CheckpointError):
-                list(train(home_of_cats, name))
+        with (
+            failing(monkeypatch, at, lambda: ERRORS[error], forever=False) as calls,
+            contextlib.suppress(CheckpointError),
+        ):
+            list(train(home_of_cats, name))
         assert calls.fired
         if load_state(folder) is None:  # the very first save failed
             continue

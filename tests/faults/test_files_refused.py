@@ -380,3 +380,10 @@ def test_fault_64_a_compressed_bomb_is_refused_in_bounded_memory(tiny, suffix):
     assert status == 1
     assert f"bomb.txt{suffix}: expands to more than " in err
     assert megabytes < 512
+
+
+def test_fault_37_a_line_of_50_megabytes_is_read_in_bounded_memory(tiny):
+    (tiny / "line.txt").write_bytes(b"one long line " * (50_000_000 // 14))
+    status, err, megabytes = peak(tiny, "corpus", "show", "line.txt", "--json")
+    assert (status, err) == (0, "")
+    assert megabytes < 250

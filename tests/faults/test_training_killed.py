@@ -52,15 +52,18 @@ def test_fault_01_killed_50_times_at_random_the_losses_are_bit_identical(
 ):
     options = ("--precision", precision, "--threads", threads)
     whole, broken = (f"{word}-{precision}-{threads}" for word in ("whole", "broken"))
+    started = time.monotonic()
     status, _, err = begin(whole, *options).end()
     assert status == 0, err
+    # on average each attempt gets half of its share of the run, on any machine
+    longest = 0.1 + (time.monotonic() - started) / kills
     begun = begin(broken, *options)
     begun.wait_for_step(broken)
     begun.kill()
     chance = random.Random(f"{precision}{threads}")
     for killed in range(1, kills):
         child = server.start("train", "--resume", "-o", broken)
-        time.sleep(chance.uniform(0.0, 0.35))
+        time.sleep(chance.uniform(0.0, longest))
         child.send("SIGKILL")
         status, _, err = child.end()
         assert status == -9, f"over after {killed} kills: {err}"
@@ -77,9 +80,13 @@ def test_fault_02_killed_inside_a_save_at_any_call_of_it(server, begin, same):
     folder = server.home / "checkpoints" / "broken-2"
     for at in range(1, 80, 3):
         status, _, err = server.run("train", "--resume", "-o", "broken-2", die_at=["any", at])
-        assert status in (-9, 0), err
         assert check_folder(folder) == []
-    finish(server, "broken-2")
+        if status == 0:
+            break
+        assert status == -9, err
+    else:
+        finish(server, "broken-2")
+    assert at > 30  # a save and the resume before it make about so many calls
     strays = [path.name for path in folder.rglob(".*") if path.name != ".lock"]
     assert strays == []
     same("whole-2", "broken-2", steps=400)
@@ -93,10 +100,13 @@ def test_fault_02_killed_at_the_kth_call_of_one_kind(server, begin, same, call):
     begun.wait_for_step(broken)
     begun.kill()
     for at in range(8):
-        child = server.start("train", "--resume", "-o", broken, die_at=[call, at])
-        assert child.end()[0] in (-9, 0)
+        status, _, err = server.run("train", "--resume", "-o", broken, die_at=[call, at])
         assert check_folder(server.home / "checkpoints" / broken) == []
-    server.run("train", "--resume", "-o", broken)
+        if status == 0:  # its last saves made fewer such calls
+            break
+        assert status == -9, err
+    else:
+        finish(server, broken)
     same(whole, broken, steps=200)
 
 

@@ -12,8 +12,8 @@ import sys
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from faulty import failing
 from hypothesis import given
+from injection import failing
 
 from charlm.base.errors import CheckpointError
 from charlm.store.documents import dump_json, parse_json, read_json

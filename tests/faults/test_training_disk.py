@@ -253,13 +253,15 @@ def test_fault_04_a_torn_model_is_made_again_from_the_training_state(home_of_cat
 def test_fault_23_too_little_memory_is_one_line_and_the_old_model_stays(server, small):
     if not Path("/proc/self/statm").exists():
         pytest.skip("this system does not say how much memory a process uses")
-    argv = ("train", "cats.txt", "-o", "poor", "--hidden-size", 256, "--batch-size", 64)
-    child = server.start(
-        *argv, "--bptt", 128, "--max-steps", 20, "--threads", 1, limit_memory=16 << 20
-    )
+    # few units and many tokens: its arrays are so large that malloc returns each to the system
+    sizes = ("--hidden-size", 64, "--batch-size", 512, "--bptt", 512, "--precision", "float32")
+    argv = ("train", "cats.txt", "-o", "poor", *sizes, "--max-steps", 20, "--threads", 1)
+    child = server.start(*argv, limit_memory=16 << 20)
     status, _, err = child.end()
     assert status == 1
-    assert "charlm: out of memory with 64 streams of 128 tokens on cpu; try --batch-size 32" in err
+    assert (
+        "charlm: out of memory with 512 streams of 512 tokens on cpu; try --batch-size 256" in err
+    )
     assert "is intact" in err.splitlines()[-1]
     assert check_folder(server.home / "checkpoints" / "poor") == []
 

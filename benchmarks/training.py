@@ -86,8 +86,7 @@ def own_run(hidden: int, rows: int, bptt: int, ids: np.ndarray) -> tuple[Callabl
         max_grad_norm=1.0,
     )
     steps = train_steps(trainer, lambda: 0.5)
-    name = f"{chosen.precision}, {'native' if chosen.native else 'own'} layers"
-    return lambda: [next(steps) for _ in range(STEPS)] and None, name
+    return lambda: [next(steps) for _ in range(STEPS)] and None, str(chosen)
 
 
 def seconds(run: Callable[[], None]) -> float:

@@ -15,6 +15,9 @@ from torch.nn import functional as F
 
 from charlm.models import kernels
 from charlm.models.recurrence import numpy_view
+from charlm.models.threads import over_rows
+
+TOGETHER = 64  # rows: waking a thread for fewer does not pay
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -23,9 +26,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         logits = features @ weight.t()
         losses = torch.empty(len(targets), dtype=torch.float64)
         scale = torch.ones((), dtype=bias.dtype) / len(targets)
-        kernels.cross_entropy(
-            numpy_view(logits), bias.numpy(), targets.numpy(), scale.numpy()[()], losses.numpy()
-        )
+        arrays = (numpy_view(logits), bias.numpy(), targets.numpy(), scale.numpy()[()])
+        over_rows(kernels.cross_entropy, len(targets), TOGETHER, *arrays, losses.numpy())
         ctx.save_for_backward(features, weight, logits)
         return losses.mean().to(bias.dtype)
 

@@ -19,26 +19,48 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload, register_jitable
 
+from charlm.models.registers import BFloat, has_bfloat16
+
 # fastmath may contract and approximate divisions, but must keep NaN and Inf: a training run that
 # diverges has to be seen.
 _FAST = {"contract", "arcp", "nsz", "afn", "reassoc"}
 _F = np.float32
+_INT32, _FLOAT = ir.IntType(32), ir.FloatType()
 
 
 @intrinsic
 def _float_from_bits(typing_context: Any, bits: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(builder.trunc(args[0], ir.IntType(32)), ir.FloatType())
+        return builder.bitcast(builder.trunc(args[0], _INT32), _FLOAT)
 
     return types.float32(types.int64), codegen
 
 
 @intrinsic
-def _bits_from_float(typing_context: Any, value: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.zext(builder.bitcast(args[0], ir.IntType(32)), ir.IntType(64))
+def _widen(typing_context: Any, stored: Any) -> Any:
+    """Return a bfloat16, given as uint16, as float32."""
 
-    return types.int64(types.float32), codegen
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        high = builder.shl(builder.zext(args[0], _INT32), ir.Constant(_INT32, 16))
+        return builder.bitcast(high, _FLOAT)
+
+    return types.float32(types.uint16), codegen
+
+
+@intrinsic
+def _narrow(typing_context: Any, value: Any) -> Any:
+    """Return a float32 as bfloat16, rounded to nearest even; in 32-bit arithmetic throughout."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if has_bfloat16():
+            return builder.bitcast(builder.fptrunc(args[0], BFloat()), ir.IntType(16))
+        sixteen = ir.Constant(_INT32, 16)
+        bits = builder.bitcast(args[0], _INT32)
+        odd = builder.and_(builder.lshr(bits, sixteen), ir.Constant(_INT32, 1))
+        rounded = builder.add(builder.add(bits, ir.Constant(_INT32, 0x7FFF)), odd)
+        return builder.trunc(builder.lshr(rounded, sixteen), ir.IntType(16))
+
+    return types.uint16(types.float32), codegen
 
 
 def _load(stored):
@@ -48,7 +70,7 @@ def _load(stored):
 @overload(_load)
 def _overload_load(stored):
     if stored == types.uint16:
-        return lambda stored: _float_from_bits(np.int64(stored) << 16)
+        return lambda stored: _widen(stored)
     return lambda stored: stored
 
 
@@ -61,8 +83,7 @@ def _overload_store(array, index, value):
     if array.dtype == types.uint16:
 
         def bfloat16(array, index, value):
-            bits = _bits_from_float(value)
-            array[index] = np.uint16((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16)
+            array[index] = _narrow(value)
 
         return bfloat16
 
@@ -156,6 +177,33 @@ def lstm_forward(t, xp, hp, gates, cells, states):
             _store(state, j, _load(o[j]) * _tanh(after[j]))
 
 
+@register_jitable
+def lstm_gates_backward(above, after, gate, old, new, carried, out):
+    """Write the gradient of one row's pre-activations; move `carried` one step back."""
+    units = carried.size
+    i, f, g, o = gate[:units], gate[units:], gate[2 * units :], gate[3 * units :]
+    out_i, out_f, out_g, out_o = out[:units], out[units:], out[2 * units :], out[3 * units :]
+    one = type(carried[0])(1.0)
+    for j in range(units):
+        squashed = _tanh(new[j])
+        dh = _load(above[j]) + _load(after[j])
+        carried[j] += dh * _load(o[j]) * (one - squashed * squashed)
+    for j in range(units):
+        dh, gate_o = _load(above[j]) + _load(after[j]), _load(o[j])
+        _store(out_o, j, dh * _tanh(new[j]) * gate_o * (one - gate_o))
+    for j in range(units):
+        gate_i = _load(i[j])
+        _store(out_i, j, carried[j] * _load(g[j]) * gate_i * (one - gate_i))
+    for j in range(units):
+        gate_g = _load(g[j])
+        _store(out_g, j, carried[j] * _load(i[j]) * (one - gate_g * gate_g))
+    for j in range(units):
+        gate_f = _load(f[j])
+        _store(out_f, j, carried[j] * old[j] * gate_f * (one - gate_f))
+    for j in range(units):
+        carried[j] *= _load(f[j])
+
+
 @_kernel
 def lstm_backward(t, grad, back, gates, cells, grad_cell, grad_gates):
     """Write the gradient of step t's pre-activations.
@@ -165,31 +213,16 @@ def lstm_backward(t, grad, back, gates, cells, grad_cell, grad_gates):
         grad_cell: (B, H) float, of the cell: read for step t + 1, written for step t;
         grad_gates: (T, B, 4H).
     """
-    rows, units = grad_cell.shape
-    for b in range(rows):
-        above, after, gate, out = grad[t, b], back[b], gates[t, b], grad_gates[t, b]
-        old, new, carried = cells[t, b], cells[t + 1, b], grad_cell[b]
-        i, f, g, o = gate[:units], gate[units:], gate[2 * units :], gate[3 * units :]
-        out_i, out_f, out_g, out_o = out[:units], out[units:], out[2 * units :], out[3 * units :]
-        one = type(carried[0])(1.0)
-        for j in range(units):
-            squashed = _tanh(new[j])
-            dh = _load(above[j]) + _load(after[j])
-            carried[j] += dh * _load(o[j]) * (one - squashed * squashed)
-        for j in range(units):
-            dh, gate_o = _load(above[j]) + _load(after[j]), _load(o[j])
-            _store(out_o, j, dh * _tanh(new[j]) * gate_o * (one - gate_o))
-        for j in range(units):
-            gate_i = _load(i[j])
-            _store(out_i, j, carried[j] * _load(g[j]) * gate_i * (one - gate_i))
-        for j in range(units):
-            gate_g = _load(g[j])
-            _store(out_g, j, carried[j] * _load(i[j]) * (one - gate_g * gate_g))
-        for j in range(units):
-            gate_f = _load(f[j])
-            _store(out_f, j, carried[j] * old[j] * gate_f * (one - gate_f))
-        for j in range(units):
-            carried[j] *= _load(f[j])
+    for b in range(grad_cell.shape[0]):
+        lstm_gates_backward(
+            grad[t, b],
+            back[b],
+            gates[t, b],
+            cells[t, b],
+            cells[t + 1, b],
+            grad_cell[b],
+            grad_gates[t, b],
+        )
 
 
 @_kernel
@@ -337,8 +370,8 @@ def gru_before_backward_gates(t, grad_reset, gates, states, carried, grad_xp):
 
 
 @_kernel
-def cross_entropy(logits, bias, targets, scale, losses):
-    """Replace logits by the gradient of the mean loss and write each row's loss.
+def cross_entropy(first, last, logits, bias, targets, scale, losses):
+    """Replace logits `first` to `last` by the gradient of the mean loss; write each one's loss.
 
     Shapes:
         logits: (N, V); bias: (V,) float, added first; targets: (N,) ids; losses: (N,) float64,
@@ -346,7 +379,7 @@ def cross_entropy(logits, bias, targets, scale, losses):
     """
     size = bias.size
     shifted = np.empty(size, bias.dtype)
-    for n in range(targets.size):
+    for n in range(first, last):
         row = logits[n]
         for v in range(size):
             shifted[v] = _load(row[v]) + bias[v]

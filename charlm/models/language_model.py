@@ -11,7 +11,13 @@ from torch.nn import functional as F
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.models.cross_entropy import linear_cross_entropy
-from charlm.models.layers import RecurrentLayer, State, dropout_mask, locked_dropout
+from charlm.models.layers import (
+    Backend,
+    RecurrentLayer,
+    State,
+    dropout_mask,
+    locked_dropout,
+)
 
 # The length of an embedding's vector of 64 standard normal numbers.
 INPUT_STRENGTH = 8.0
@@ -57,7 +63,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self.dropouts = dropouts or Dropouts()
         self.dtype = torch.float32
-        self.native = False
+        self.backend: Backend = "products"
         self.embedding = _Matrix(config.vocab_size + 1, config.embedding_dim)
         self.layers = nn.ModuleList(
             RecurrentLayer(config.cell, config.input_size(i), config.hidden_size, config.reset)
@@ -86,9 +92,9 @@ class LanguageModel(nn.Module):
             nn.init.normal_(self.output.weight, 0.0, 0.02, generator=generator)
         nn.init.zeros_(self.output.bias)
 
-    def use(self, dtype: torch.dtype, *, native: bool) -> None:
-        """Choose the type of matrix products, and PyTorch's own layers or this project's."""
-        self.dtype, self.native = dtype, native
+    def use(self, dtype: torch.dtype, *, backend: Backend) -> None:
+        """Choose the type of matrix products, and how the layers run."""
+        self.dtype, self.backend = dtype, backend
 
     def initial_state(self, rows: int) -> list[State]:
         """Return the state before anything was read, one entry a layer."""
@@ -104,28 +110,38 @@ class LanguageModel(nn.Module):
         rates = self.dropouts if self.training and generator is not None else Dropouts()
         draw = generator or torch.Generator()
         time_major = ids.t().contiguous()
-        embedded = F.embedding(time_major, self.embedding.weight)
+        rows: Tensor = self.embedding.weight
         if rates.embedding:
-            kept = dropout_mask((self.config.vocab_size + 1, 1), rates.embedding, embedded, draw)
-            embedded = embedded * F.embedding(time_major, kept)
-        embedded = embedded.to(self.dtype)
-        embedded = locked_dropout(embedded, rates.input, draw)
-        outputs, states, hidden = [], [], embedded
+            rows = rows * dropout_mask((len(rows), 1), rates.embedding, rows, draw)
+        index: Tensor | None = None
+        if self._looks_up(ids, rates):
+            hidden, index = rows.to(self.dtype), time_major
+        else:
+            hidden = embedded = F.embedding(time_major, rows).to(self.dtype)
+            hidden = embedded = locked_dropout(embedded, rates.input, draw)
+        outputs, states = [], []
         last = self.config.num_layers - 1
-        for index, layer in enumerate(self._layers()):
-            if index and self.config.skip:
+        for number, layer in enumerate(self._layers()):
+            if number and self.config.skip:
                 hidden = torch.cat([hidden, embedded], dim=-1)
             weight: Tensor = layer.weight_hh
             if rates.weight:
                 weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
-            hidden, after = layer(hidden, state[index], weight.to(self.dtype), self.native)
-            hidden = locked_dropout(hidden, rates.output if index == last else rates.layer, draw)
+            hidden, after = layer(hidden, state[number], weight.to(self.dtype), self.backend, index)
+            index = None
+            hidden = locked_dropout(hidden, rates.output if number == last else rates.layer, draw)
             outputs.append(hidden)
             states.append(after)
         features = torch.cat(outputs, dim=-1) if self.config.skip else hidden
         if self.config.has_projection:
             features = F.linear(features, self.projection.weight.to(self.dtype))
         return features, states
+
+    def _looks_up(self, ids: Tensor, rates: Dropouts) -> bool:
+        """Whether the first layer multiplies each row of the embedding once, not each token."""
+        skips = self.config.skip and self.config.num_layers > 1
+        pays = ids.numel() >= 2 * self.config.vocab_size
+        return self.backend == "rows" and pays and not rates.input and not skips
 
     def loss(
         self,

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.engine.config import GATES
-from charlm.models import recurrence
+from charlm.models import lstm_rows, recurrence
+from charlm.models.registers import has_bfloat16
 
 State = tuple[Tensor, ...]
 """(h,) of a GRU or RNN layer, (h, c) of an LSTM layer, each (B, H)."""
+
+
+Backend = Literal["rows", "products", "native"]
+"""How a layer runs: threads that each carry rows through time (`lstm_rows`), a library's product
+a step (`recurrence`), or PyTorch's own layer. The first falls back on the second."""
+
+
+def rows_can(cell: str, weight_hh: Tensor) -> bool:
+    """Return whether `lstm_rows` runs a cell with such weights on this machine."""
+    if cell != "lstm" or weight_hh.device.type != "cpu":
+        return False
+    if weight_hh.dtype == torch.bfloat16:
+        return has_bfloat16() and weight_hh.shape[1] % 2 == 0
+    return weight_hh.dtype in (torch.float32, torch.float64)
 
 
 class RecurrentLayer(nn.Module):
@@ -56,15 +72,29 @@ class RecurrentLayer(nn.Module):
         return tuple(self.bias.new_zeros(rows, self.hidden_size) for _ in range(parts))
 
     def forward(
-        self, inputs: Tensor, state: State, weight_hh: Tensor, native: bool
+        self,
+        inputs: Tensor,
+        state: State,
+        weight_hh: Tensor,
+        backend: Backend,
+        index: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Return all outputs and the last state; `inputs` and `weight_hh` share a type."""
-        if native:
+        """Return all outputs and the last state; `inputs` and `weight_hh` share a type.
+
+        With `index` (T, B) the inputs are rows (R, I) to look up, multiplied once each.
+        """
+        by_rows = backend == "rows" and rows_can(self.cell, weight_hh)
+        if index is not None and not by_rows:
+            inputs, index = F.embedding(index, inputs), None
+        if backend == "native":
             return self._native(inputs, state, weight_hh)
         dtype = inputs.dtype
         xp = F.linear(inputs, self.weight_ih.to(dtype), self.bias.to(dtype))
         if self.cell == "lstm":
-            states, h, c = recurrence.lstm(xp, weight_hh, *state)
+            if by_rows:
+                states, h, c = lstm_rows.lstm(xp, weight_hh, state[0], state[1], index)
+            else:
+                states, h, c = recurrence.lstm(xp, weight_hh, *state)
             return states, (h, c)
         if self.cell == "rnn":
             states, h = recurrence.rnn(xp, weight_hh, *state)

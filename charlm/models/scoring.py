@@ -36,7 +36,7 @@ class TorchModel:
         model = LanguageModel(config)
         weights = to_float32(config, tensors)
         model.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})
-        model.use(torch.float32, native=True)
+        model.use(torch.float32, backend="native")
         self.model = model.to(device).train(False)
 
     def score_ids(self, ids: IdArray) -> npt.NDArray[np.float64]:

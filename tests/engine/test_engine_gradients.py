@@ -30,7 +30,7 @@ def pair(request):
     tensors = {n: 0.5 * rng.standard_normal(s) for n, s in config.tensor_shapes().items()}
     model = LanguageModel(config).double()
     model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
-    model.use(torch.float64, native=True)
+    model.use(torch.float64, backend="native")
     return config, tensors, model
 
 

@@ -59,7 +59,7 @@ def test_the_numpy_engine_gives_the_same_logits(form):
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_the_loss_is_the_mean_cross_entropy_of_the_logits(form):
     model = build(form).double()
-    model.use(torch.float64, native=False)
+    model.use(torch.float64, backend="rows")
     ids, targets = some_ids(), some_ids().flip(1)
     logits, _ = model(ids, model.initial_state(3))
     wanted = F.cross_entropy(logits.reshape(-1, 17), targets.reshape(-1))

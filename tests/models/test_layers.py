@@ -37,16 +37,16 @@ def _seeded():
         yield
 
 
-@pytest.mark.parametrize("native", [False, True], ids=["ours", "native"])
+@pytest.mark.parametrize("backend", ["rows", "products", "native"])
 @pytest.mark.parametrize(("cell", "peer_class"), CASES)
-def test_outputs_states_and_gradients_equal_torch_nn(cell, peer_class, native):
+def test_outputs_states_and_gradients_equal_torch_nn(cell, peer_class, backend):
     peer = peer_class(INPUTS, H).double()
     layer = copied(cell, peer)
     inputs, state = random_inputs(cell)
     first = tuple(part.unsqueeze(0) for part in state)
     expected, last = peer(inputs, first if cell == "lstm" else first[0])
     last = last if cell == "lstm" else (last,)
-    outputs, after = layer(inputs, tuple(state), layer.weight_hh, native)
+    outputs, after = layer(inputs, tuple(state), layer.weight_hh, backend)
 
     torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-10)
     for ours, theirs in zip(after, last, strict=True):
@@ -67,12 +67,12 @@ def test_outputs_states_and_gradients_equal_torch_nn(cell, peer_class, native):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("native", [False, True], ids=["ours", "native"])
-def test_gru_with_the_reset_before_equals_the_formula_of_cho(native):
+@pytest.mark.parametrize("backend", ["rows", "products", "native"])
+def test_gru_with_the_reset_before_equals_the_formula_of_cho(backend):
     layer = RecurrentLayer("gru", INPUTS, H, reset="before").double()
     layer.initialise(torch.Generator().manual_seed(1))
     inputs, (h0,) = random_inputs("gru")
-    outputs, _ = layer(inputs, (h0,), layer.weight_hh, native)
+    outputs, _ = layer(inputs, (h0,), layer.weight_hh, backend)
 
     h, expected = h0, []
     wr, wz, wn = layer.weight_ih.split(H)

@@ -1,0 +1,93 @@
+"""An LSTM over whole sequences on the CPU: every thread takes rows of the batch and runs alone.
+
+Rows never meet inside a window, so a thread carries its rows through all steps without waiting
+for another, its packed weights in the cache and each step's products in registers (`registers`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from charlm.models import row_kernels
+from charlm.models.recurrence import numpy_view
+from charlm.models.registers import ROWS, panel_shape
+from charlm.models.threads import over_rows
+
+
+def packed_weight(pack: Any, weight: Tensor, outputs: int, inputs: int) -> Any:
+    """Return weights packed by `pack`, for sums of `inputs` terms."""
+    plain = numpy_view(weight.contiguous())
+    shape = panel_shape(plain.dtype, outputs, inputs)
+    packed = numpy_view(weight.new_empty(shape))  # PyTorch's memory starts at a cache line
+    over_rows(pack, shape[0], 1, plain, packed)
+    return packed
+
+
+class _LSTM(torch.autograd.Function):
+    """`inputs, index, weight_hh, h0, c0 -> states (T, B, H), last h, last c`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, index: Tensor | None, weight: Tensor, h0: Tensor, c0: Tensor
+    ) -> Any:
+        if index is None:
+            steps, rows, width = inputs.shape
+            places = torch.arange(steps * rows).view(steps, rows)
+        else:
+            places, width = index, inputs.shape[1]
+            steps, rows = index.shape
+        units = width // 4
+        states = inputs.new_empty(steps + 1, rows, units)
+        cells = c0.new_empty(steps + 1, rows, units)
+        gates = inputs.new_empty(steps, rows, width)
+        states[0], cells[0] = h0, c0
+        packed = packed_weight(row_kernels.pack_for_state, weight, width, units)
+        table = numpy_view(inputs.contiguous().view(-1, width))
+        arrays = (packed, numpy_view(gates), numpy_view(cells), numpy_view(states))
+        over_rows(row_kernels.forward_rows, rows, ROWS, table, places.numpy(), *arrays)
+        ctx.save_for_backward(weight, gates, cells, states, index)
+        ctx.table_size = len(inputs)
+        return states[1:], states[-1].to(h0.dtype), cells[-1].clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, grad_h: Tensor, grad_c: Tensor) -> Any:
+        weight, gates, cells, states, index = ctx.saved_tensors
+        rows, units = grad.shape[1:]
+        packed = packed_weight(row_kernels.pack_for_gradient, weight, units, 4 * units)
+        back = cells.new_zeros(rows, packed.shape[0] * packed.shape[2] * packed.shape[3])
+        back[:, :units] = grad_h
+        carried = grad_c.clone()
+        grad_xp = torch.empty_like(gates)
+        arrays = (numpy_view(gates), numpy_view(cells), numpy_view(back), numpy_view(carried))
+        above = numpy_view(grad.contiguous())
+        over_rows(
+            row_kernels.backward_rows, rows, ROWS, above, packed, *arrays, numpy_view(grad_xp)
+        )
+        flat = grad_xp.view(-1, 4 * units)
+        grad_weight = flat.t() @ states[:-1].reshape(-1, units)
+        grad_inputs = grad_xp
+        if index is not None:
+            sums = cells.new_zeros(ctx.table_size, 4 * units)
+            where = index.view(-1).numpy()
+            over_rows(
+                row_kernels.sum_rows, 4 * units, 64, numpy_view(flat), where, numpy_view(sums)
+            )
+            grad_inputs = sums.to(weight.dtype)
+        return grad_inputs, None, grad_weight, back[:, :units].to(grad_h.dtype), carried
+
+
+def lstm(
+    inputs: Tensor, weight_hh: Tensor, h0: Tensor, c0: Tensor, index: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return all states, the last state and the last cell of an LSTM layer.
+
+    Shapes:
+        inputs: (T, B, 4H), pre-activations from the input with the bias, gates i, f, g, o; or
+        (R, 4H) with `index` (T, B), which of these rows each step gets. In bfloat16 H is even.
+        weight_hh: (4H, H) of the same type. h0, c0: (B, H), float32 or float64.
+    """
+    states, h, c = _LSTM.apply(inputs, index, weight_hh, h0, c0)  # type: ignore[no-untyped-call]
+    return states, h, c

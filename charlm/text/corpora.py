@@ -17,7 +17,6 @@ from charlm.text.corpus import Reader, join
 from charlm.text.corpus import repiece as repiece
 from charlm.text.decoding import ENCODING_ERRORS
 from charlm.text.downloadable import DOWNLOADABLE
-from charlm.text.downloadable import DOWNLOADABLE
 from charlm.text.sources import (
     FileSource,
     Source,
@@ -75,8 +74,6 @@ def _open_one(spec: str, encoding_errors: str, warnings: list[str]) -> Corpus:
     if spec in builtin.BUILTINS:
         about = builtin.BUILTINS[spec]
         return Corpus(spec, about.description, about.read, warnings)
-    if spec in DOWNLOADABLE:
-        raise CorpusError(f"no corpus {spec!r} here yet; charlm corpus fetch {spec} downloads it")
     if spec in DOWNLOADABLE:
         raise CorpusError(f"no corpus {spec!r} here yet; charlm corpus fetch {spec} downloads it")
     raise CorpusError(f"no file or corpus {spec!r}{did_you_mean(spec, _candidates(path))}")

@@ -35,6 +35,8 @@ MOST_SEGMENTS = 128
 LONG = 16_384
 # Where a segment is read again, it is until a piece of it ends in the state that it did before.
 MOST_PIECES = 32
+# Tokens of a long text that are read before the next are looked at: some 100 MB of arrays.
+BLOCK_TOKENS = 1 << 21
 # Boundary states that differ by less are the same: float32 has no better opinion.
 TOLERANCE = 1e-6
 
@@ -134,7 +136,11 @@ def evaluate_ids(
     """
     if len(ids) == 0:
         raise ValueError("there is no token to evaluate")
-    return -float(text_scores(model, ids, segments=segments).sum()), len(ids)
+    if segments is not None or len(ids) <= BLOCK_TOKENS:
+        return -float(text_scores(model, ids, segments=segments).sum()), len(ids)
+    reader = TextReader(model)
+    blocks = (ids[start : start + BLOCK_TOKENS] for start in range(0, len(ids), BLOCK_TOKENS))
+    return -sum(float(reader.score(block).sum()) for block in blocks), len(ids)
 
 
 def text_scores(
@@ -157,6 +163,26 @@ def text_scores(
         raise ValueError(f"segments must be between 1 and {len(ids)}, got {segments}")
     _prepare(model, ids)
     return _segment_scores(model, ids, count)
+
+
+class TextReader:
+    """Scores a text that comes in blocks, its state carried from each to the next."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._state = model.initial_state(1).to_array()
+        self._previous = model.bos_id
+
+    def score(self, ids: IdArray) -> npt.NDArray[np.float64]:
+        """Return log p of each token of the next block (time,), in nats."""
+        ids = np.asarray(ids)
+        if not len(ids):
+            return np.empty(0)
+        _prepare(self._model, ids)
+        text = _Text(self._model, ids, _choose_segments(len(ids)), self._previous)
+        self._state = _settle(self._model, text, self._state)
+        self._previous = int(ids[-1])
+        return text.scores
 
 
 def _prepare(model: LanguageModel, ids: IdArray) -> None:
@@ -184,15 +210,22 @@ def _choose_segments(tokens: int) -> int:
 
 def _segment_scores(model: LanguageModel, ids: IdArray, count: int) -> npt.NDArray[np.float64]:
     """Return the scores of a text read as `count` segments, at the fixed point."""
-    text = _Text(model, ids, count)
+    text = _Text(model, ids, count, model.bos_id)
+    _settle(model, text, model.initial_state(1).to_array())
+    return text.scores
+
+
+def _settle(model: LanguageModel, text: _Text, begin: Float32) -> Float32:
+    """Read a text from the state `begin` (1, state) to the fixed point; return its last state."""
     starts = _first_starts(model, text)
-    stale = np.arange(count)
+    starts[:1] = begin
+    stale = np.arange(len(starts))
     while len(stale):
         text.run(stale, starts[stale])
         wanted = np.concatenate([starts[:1], text.ends[:-1, -1]])
         stale = np.flatnonzero(_differ(wanted, starts))
         starts[stale] = wanted[stale]
-    return text.scores
+    return text.ends[-1:, -1]
 
 
 def _differ(states: Float32, others: Float32) -> npt.NDArray[np.bool_]:
@@ -210,11 +243,11 @@ class _Text:
         ends: (segments, pieces, state), the state after each piece when it was last read.
     """
 
-    def __init__(self, model: LanguageModel, ids: IdArray, count: int) -> None:
+    def __init__(self, model: LanguageModel, ids: IdArray, count: int, previous: int) -> None:
         self.model = model
         self.workers = cpu_count()
         self.targets = ids
-        self.inputs = np.concatenate([[model.bos_id], ids[:-1]])
+        self.inputs = np.concatenate([[previous], ids[:-1]])
         edges = np.linspace(0, len(ids), count + 1).astype(np.int64)
         pieces = max(1, min(MOST_PIECES, int(np.diff(edges).min()) // WARM_UP))
         shares = np.arange(pieces + 1) / pieces

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,18 @@ import numpy.typing as npt
 from charlm.base.errors import CorpusError
 from charlm.metrics.likelihood import LN2, perplexity
 from charlm.tasks.load import OpenModel, count_unknown
-from charlm.tasks.scoring import score_ids
+from charlm.tasks.scoring import block_scorer, score_ids, takes_blocks
+from charlm.text.building import encode_pieces
 from charlm.text.corpora import open_corpus
+from charlm.text.corpus import Corpus
+from charlm.text.tokenizers.protocol import Tokenizer
 
 if TYPE_CHECKING:
     from charlm.engine.cache import CacheSettings
     from charlm.engine.dynamic import DynamicSettings
+
+# Characters of a text that are in memory at once, with what is reckoned of them.
+BLOCK_CHARS = 2 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,22 +84,14 @@ def evaluate_model(
     """
     name = " ".join(files)
     corpus = open_corpus(list(files), encoding_errors=encoding_errors)
+    if not (char_backoff or dynamic or cache) and takes_blocks(opened.model):
+        return _in_blocks(opened, corpus, name)
     text = corpus.read()
     ids = _encode(opened, text, name)
     scores = score_ids(opened.model, ids)
     chars = len(text)  # of the text, not of what its ids spell: unknown words have a length too
-    nats, bits = _rates(scores, chars)
-    result = EvaluateResult(
-        model=opened.name,
-        file=name,
-        nats_per_token=nats,
-        perplexity=perplexity(nats),
-        bits_per_char=bits,
-        tokens=len(ids),
-        chars=chars,
-        unknown_rate=count_unknown(opened.tokenizer, ids) / len(ids),
-        warnings=tuple(corpus.warnings),
-    )
+    totals = _Totals(-float(scores.sum()), len(ids), chars, count_unknown(opened.tokenizer, ids))
+    result = _result(opened, corpus, name, totals)
     if char_backoff:
         from charlm.tasks.unknown import UnknownWords
 
@@ -114,6 +112,60 @@ def evaluate_model(
         adapted, chosen = adaptive.adapted(opened, ids, dynamic, tuning)
         result = dataclasses.replace(result, dynamic=_figures(adapted, chars, chosen))
     return result
+
+
+class _Totals(NamedTuple):
+    """What the figures of a text are made from."""
+
+    nll: float = 0.0
+    tokens: int = 0
+    chars: int = 0
+    unknown: int = 0
+
+
+def _result(opened: OpenModel, corpus: Corpus, name: str, totals: _Totals) -> EvaluateResult:
+    nats = totals.nll / totals.tokens
+    return EvaluateResult(
+        model=opened.name,
+        file=name,
+        nats_per_token=nats,
+        perplexity=perplexity(nats),
+        bits_per_char=totals.nll / (LN2 * max(totals.chars, 1)),
+        tokens=totals.tokens,
+        chars=totals.chars,
+        unknown_rate=totals.unknown / totals.tokens,
+        warnings=tuple(corpus.warnings),
+    )
+
+
+def _in_blocks(opened: OpenModel, corpus: Corpus, name: str) -> EvaluateResult:
+    """Reckon in memory that does not grow with the text."""
+    tokenizer, score = opened.tokenizer, block_scorer(opened.model)
+    totals = _Totals()
+    for ids, chars in _blocks(corpus, tokenizer):
+        totals = _Totals(
+            totals.nll - float(score(ids).sum()),
+            totals.tokens + len(ids),
+            totals.chars + chars,
+            totals.unknown + count_unknown(tokenizer, ids),
+        )
+    if not totals.tokens:
+        raise CorpusError(f"{name}: no tokens, need at least 1")
+    return _result(opened, corpus, name, totals)
+
+
+def _blocks(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[tuple[Any, int]]:
+    """Yield the ids of a text, and how many characters they stand for, in blocks."""
+    held: list[Any] = []
+    chars = 0
+    for piece, ids in encode_pieces(corpus.read_parts(), tokenizer):
+        held.append(ids)
+        chars += len(piece.text)
+        if chars >= BLOCK_CHARS:
+            yield np.concatenate(held), chars
+            held, chars = [], 0
+    if held:
+        yield np.concatenate(held), chars
 
 
 def _encode(opened: OpenModel, text: str, name: str) -> Any:

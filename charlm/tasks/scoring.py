@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -39,6 +39,39 @@ def score_batch(model: AnyModel, texts: Sequence[IdArray]) -> list[Scores]:
     if isinstance(model, LanguageModel):
         return scoring.score_batch(model, texts)
     return model.score_batch(texts)
+
+
+def takes_blocks(model: AnyModel) -> bool:
+    """Return whether `block_scorer` knows a way: not for models on a GPU."""
+    parts = _parts(model) if isinstance(model, Mixture) else [model]
+    return not any(hasattr(part, "device") for part in parts)
+
+
+def block_scorer(model: AnyModel) -> Callable[[IdArray], Scores]:
+    """Return a function that scores a text block after block, remembering what came before.
+
+    The memory it takes is that of a block. The model is one that `takes_blocks`.
+    """
+    if isinstance(model, Mixture):
+        own = [block_scorer(part) for part in _parts(model)]
+        return lambda ids: _mixed(model, [score(ids) for score in own])
+    if isinstance(model, LanguageModel):
+        return scoring.TextReader(model).score
+    return _ngram_scorer(model)  # type: ignore[arg-type]
+
+
+def _ngram_scorer(model: NgramModel) -> Callable[[IdArray], Scores]:
+    """An n-gram model forgets all but the last tokens: they are read again before each block."""
+    before = np.empty(0, dtype=np.int64)
+
+    def score(ids: IdArray) -> Scores:
+        nonlocal before
+        joined = np.concatenate([before, ids])
+        scores = model.score_ids(joined)[len(before) :]
+        before = joined[max(0, len(joined) - model.config.order) :]
+        return scores
+
+    return score
 
 
 def evaluate_ids(model: AnyModel, ids: IdArray) -> tuple[float, int]:

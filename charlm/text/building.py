@@ -15,12 +15,13 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from charlm.base.config import to_json
 from charlm.base.errors import CorpusError, TokenizerError
 from charlm.text.corpora import corpora_folder
 from charlm.text.measuring import MeasuredText, Work
-from charlm.text.pieces import Piece
+from charlm.text.pieces import Piece, cut_pieces
 from charlm.text.token_files import Tokens, TokenWriter, make_room, open_tokens
 from charlm.text.tokenizers import (
     Tokenizer,
@@ -126,6 +127,15 @@ def _build(
                 writer.append(*job.read(answer))
             yield Work("tokenizing", pieces.chars, stop - start)
         writer.finish()
+
+
+def encode_pieces(
+    texts: Iterable[str], tokenizer: Tokenizer
+) -> Iterator[tuple[Piece, npt.NDArray[np.int32]]]:
+    """Yield a text that arrives in portions in pieces, each with its ids."""
+    job = EncodeJob(tokenizer)
+    for piece in cut_pieces(texts):
+        yield piece, tokenizer.encode(job.shown(piece))
 
 
 def _encode_here(pieces: Iterable[Piece], tokenizer: Tokenizer) -> Tokens:

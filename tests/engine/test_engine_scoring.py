@@ -1,5 +1,6 @@
 """Scores are exact: by hand, whole against segments, alone against a batch."""
 
+import itertools
 import math
 import re
 
@@ -89,6 +90,18 @@ def test_one_pass_alone_would_be_wrong_for_a_long_memory(make_model, ids, monkey
     monkeypatch.setattr(scoring, "TOLERANCE", 1e30)
     nll, _ = evaluate_ids(model, ids, segments=8)
     assert nll != pytest.approx(-score_ids(model, ids).sum(), rel=1e-4)
+
+
+def test_a_text_in_blocks_scores_as_the_whole(make_model, ids, monkeypatch):
+    _, _, model = make_model(num_layers=2, scale=0.3)
+    whole = score_ids(model, ids)
+    reader = scoring.TextReader(model)
+    edges = [0, 1, 1, 900, 901, 3_001]
+    blocks = [ids[start:stop] for start, stop in itertools.pairwise(edges)]
+    found = np.concatenate([reader.score(block) for block in blocks])
+    np.testing.assert_allclose(found, whole, atol=2e-5)
+    monkeypatch.setattr(scoring, "BLOCK_TOKENS", 700)
+    assert evaluate_ids(model, ids) == (pytest.approx(-whole.sum(), rel=1e-6), 3_001)
 
 
 def test_logits_are_kept_for_a_bounded_number_of_tokens(make_model, ids, monkeypatch):

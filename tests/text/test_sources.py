@@ -161,6 +161,23 @@ def test_compressed_files_are_read_and_bounded(write, suffix, pack, monkeypatch)
     )
 
 
+def test_streams_of_xz_may_be_padded_and_empty(write):
+    packed = lzma.compress(b"one\n") + bytes(8) + lzma.compress(b"") + lzma.compress(b"two\n")
+    assert read(write(packed + bytes(4), "a.xz")) == "one\ntwo\n"
+
+
+def test_an_xz_file_that_asks_for_much_memory_is_refused(write, monkeypatch):
+    path = write(lzma.compress(b"text\n", preset=9), "a.xz")
+    assert read(path) == "text\n"
+    monkeypatch.setattr(expanding, "MAX_XZ_MEMORY", 32 << 20)
+    with pytest.raises(CorpusError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"{path}: needs more than 32 MiB of memory to unpack; "
+        "unpack it yourself if it is what you expect"
+    )
+
+
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
 @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"no" + data[2:]])
 def test_damaged_compressed_files_are_named(write, suffix, pack, damage):

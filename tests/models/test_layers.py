@@ -98,40 +98,42 @@ def test_the_two_forms_of_the_gru_differ_with_the_same_weights():
     before = RecurrentLayer("gru", INPUTS, H, reset="before").double()
     before.load_state_dict({k: v for k, v in after.state_dict().items() if k != "bias_hn"})
     inputs, state = random_inputs("gru")
-    one, _ = after(inputs, tuple(state), after.weight_hh, False)
-    other, _ = before(inputs, tuple(state), before.weight_hh, False)
+    one, _ = after(inputs, tuple(state), after.weight_hh, "products")
+    other, _ = before(inputs, tuple(state), before.weight_hh, "products")
     assert (one - other).abs().max() > 1e-2
 
 
+@pytest.mark.parametrize("backend", ["rows", "products"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("cell", "reset"), [("lstm", "after"), ("gru", "after"), ("gru", "before"), ("rnn", "after")]
 )
-def test_lower_precisions_stay_near_float64(cell, reset, dtype):
+def test_lower_precisions_stay_near_float64(cell, reset, dtype, backend):
     layer = RecurrentLayer(cell, INPUTS, H, reset=reset)
     layer.initialise(torch.Generator().manual_seed(1))
     inputs = torch.randn(T, B, INPUTS)
     state = layer.zero_state(B)
-    found, after = layer(inputs.to(dtype), state, layer.weight_hh.to(dtype), False)
+    found, after = layer(inputs.to(dtype), state, layer.weight_hh.to(dtype), backend)
     assert found.dtype == dtype
     assert all(part.dtype == torch.float32 for part in after)
     exact = layer.double()
     state = tuple(part.double() for part in state)
-    wanted, _ = exact(inputs.double(), state, exact.weight_hh, False)
+    wanted, _ = exact(inputs.double(), state, exact.weight_hh, backend)
     limit = 1e-5 if dtype == torch.float32 else 3e-2
     torch.testing.assert_close(found.double(), wanted, rtol=0, atol=limit)
 
 
+@pytest.mark.parametrize("backend", ["rows", "products"])
 @pytest.mark.parametrize(
     ("cell", "reset"), [("lstm", "after"), ("gru", "after"), ("gru", "before"), ("rnn", "after")]
 )
-def test_one_long_pass_equals_two_chunks_with_the_state_carried(cell, reset):
+def test_one_long_pass_equals_two_chunks_with_the_state_carried(cell, reset, backend):
     layer = RecurrentLayer(cell, INPUTS, H, reset=reset).double()
     layer.initialise(torch.Generator().manual_seed(1))
     inputs, state = random_inputs(cell)
-    whole, last = layer(inputs, tuple(state), layer.weight_hh, False)
-    first, middle = layer(inputs[:3], tuple(state), layer.weight_hh, False)
-    second, end = layer(inputs[3:], middle, layer.weight_hh, False)
+    whole, last = layer(inputs, tuple(state), layer.weight_hh, backend)
+    first, middle = layer(inputs[:3], tuple(state), layer.weight_hh, backend)
+    second, end = layer(inputs[3:], middle, layer.weight_hh, backend)
     torch.testing.assert_close(torch.cat([first, second]), whole)
     for one, other in zip(end, last, strict=True):
         torch.testing.assert_close(one, other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,13 +18,29 @@ from charlm.models.registers import ROWS, panel_shape
 from charlm.models.threads import over_rows
 
 
-def packed_weight(pack: Any, weight: Tensor, outputs: int, inputs: int) -> Any:
-    """Return weights packed by `pack`, for sums of `inputs` terms."""
+def _packed(weight: Tensor, outputs: int, inputs: int) -> tuple[Any, Any]:
+    """Return weights as NumPy sees them, and room for their panels."""
     plain = numpy_view(weight.contiguous())
     shape = panel_shape(plain.dtype, outputs, inputs)
-    packed = numpy_view(weight.new_empty(shape))  # PyTorch's memory starts at a cache line
-    over_rows(pack, shape[0], 1, plain, packed)
-    return packed
+    kind = torch.int32 if weight.dtype == torch.bfloat16 else weight.dtype
+    panels = torch.empty(shape, dtype=kind).numpy()  # PyTorch's memory starts at a cache line
+    return plain, panels.view(np.uint32) if weight.dtype == torch.bfloat16 else panels
+
+
+def packed_for_state(weight: Tensor) -> Any:
+    """Return (4H, H) weights in panels for `state · weight.T`."""
+    plain, panels = _packed(weight, *weight.shape)
+    terms = plain.view(panels.dtype)
+    over_rows(row_kernels.pack_for_state, len(panels), 1, terms, panels)
+    return panels
+
+
+def packed_for_gradient(weight: Tensor) -> Any:
+    """Return (4H, H) weights in panels for `gradient · weight`."""
+    plain, panels = _packed(weight, *weight.shape[::-1])
+    lines = panels.reshape(*panels.shape[:2], -1)
+    over_rows(row_kernels.pack_for_gradient, len(panels), 1, plain, lines)
+    return panels
 
 
 class _LSTM(torch.autograd.Function):
@@ -44,7 +61,7 @@ class _LSTM(torch.autograd.Function):
         cells = c0.new_empty(steps + 1, rows, units)
         gates = inputs.new_empty(steps, rows, width)
         states[0], cells[0] = h0, c0
-        packed = packed_weight(row_kernels.pack_for_state, weight, width, units)
+        packed = packed_for_state(weight)
         table = numpy_view(inputs.contiguous().view(-1, width))
         arrays = (packed, numpy_view(gates), numpy_view(cells), numpy_view(states))
         over_rows(row_kernels.forward_rows, rows, ROWS, table, places.numpy(), *arrays)
@@ -56,7 +73,7 @@ class _LSTM(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, grad_h: Tensor, grad_c: Tensor) -> Any:
         weight, gates, cells, states, index = ctx.saved_tensors
         rows, units = grad.shape[1:]
-        packed = packed_weight(row_kernels.pack_for_gradient, weight, units, 4 * units)
+        packed = packed_for_gradient(weight)
         back = cells.new_zeros(rows, packed.shape[0] * packed.shape[2] * packed.shape[3])
         back[:, :units] = grad_h
         carried = grad_c.clone()

@@ -210,8 +210,8 @@ def multiply_rows(stored, rows, a, a_row, panel, terms, c, c_row, c_part, adds):
             _one_set(stored, a + row * a_row, a_row, panel, terms, c + row * c_row, c_row, c_part)
 
 
-def panel_shape(stored: np.dtype[Any], outputs: int, inputs: int) -> tuple[int, ...]:
-    """Return the shape of packed weights: panels, terms, vectors, lanes, numbers a term.
+def panel_shape(stored: np.dtype[Any], outputs: int, inputs: int) -> tuple[int, int, int, int]:
+    """Return the shape of packed weights: panels, terms, vectors, lanes; two bfloat16 are a term.
 
     Args:
         stored: float64, float32, or uint16 for bfloat16.
@@ -220,4 +220,4 @@ def panel_shape(stored: np.dtype[Any], outputs: int, inputs: int) -> tuple[int, 
     """
     pair = 2 if stored == np.uint16 else 1
     lanes = VECTOR_BYTES // (8 if stored == np.float64 else 4)
-    return -(-outputs // (PANEL * lanes)), inputs // pair, PANEL, lanes, pair
+    return -(-outputs // (PANEL * lanes)), inputs // pair, PANEL, lanes

@@ -6,6 +6,8 @@ Shapes: T steps, B rows, H units; the recurrent weights are packed as `registers
 from __future__ import annotations
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 from charlm.models.kernels import (
     _add_sigmoid,
@@ -24,35 +26,67 @@ CHUNK = 256  # terms of a panel that are used for all rows before the next
 
 @_kernel
 def pack_for_state(first, last, weight, packed):
-    """Pack (4H, H) weights for `state · weight.T`: panel p holds units p·lanes… of each gate."""
-    _, terms, gates, lanes, pair = packed.shape
-    units = weight.shape[1]
+    """Pack (4H, K) terms for `state · weight.T`: panel p holds units p·lanes… of each gate.
+
+    Shapes:
+        weight: (4H, terms), two bfloat16 numbers seen as one uint32; packed: (panels, terms,
+        vectors, lanes), of the same type.
+    """
+    _, terms, gates, lanes = packed.shape
+    units = weight.shape[0] // gates
     zero = weight[0, 0] * 0
     for p in range(first, last):
-        for k in range(terms):
-            for q in range(gates):
-                line = packed[p, k, q]
-                for j in range(lanes):
-                    unit = p * lanes + j
-                    for e in range(pair):
-                        known = unit < units
-                        line[j, e] = weight[q * units + unit, k * pair + e] if known else zero
+        for q in range(gates):
+            for j in range(lanes):
+                unit = p * lanes + j
+                if unit < units:
+                    row = weight[q * units + unit]
+                    for k in range(terms):
+                        packed[p, k, q, j] = row[k]
+                else:
+                    for k in range(terms):
+                        packed[p, k, q, j] = zero
 
 
 @_kernel
 def pack_for_gradient(first, last, weight, packed):
-    """Pack (4H, H) weights for `gradient · weight`: a panel holds four vectors of units."""
-    _, terms, parts, lanes, pair = packed.shape
+    """Pack (4H, H) weights for `gradient · weight`: a panel holds four vectors of units.
+
+    Shapes:
+        packed: (panels, terms, units of a panel); for bfloat16 uint32, two rows' numbers in one.
+    """
+    _, terms, width = packed.shape
     units = weight.shape[1]
     for p in range(first, last):
+        start = p * width
+        count = min(width, units - start)
         for k in range(terms):
-            for e in range(pair):
-                row = weight[k * pair + e]
-                for v in range(parts):
-                    start = (p * parts + v) * lanes
-                    for j in range(lanes):
-                        unit = start + j
-                        packed[p, k, v, j, e] = row[unit] if unit < units else 0
+            line = packed[p, k]
+            line[count:] = 0
+            _pack_line(weight, k, start, line[:count])
+
+
+def _pack_line(weight, k, start, line):
+    """Write the weights of term k."""
+
+
+@overload(_pack_line)
+def _overload_pack_line(weight, k, start, line):
+    if weight.dtype == types.uint16:
+
+        def pairs(weight, k, start, line):
+            low, high = weight[2 * k, start:], weight[2 * k + 1, start:]
+            for j in range(line.size):
+                line[j] = np.uint32(low[j]) | (np.uint32(high[j]) << np.uint32(16))
+
+        return pairs
+
+    def single(weight, k, start, line):
+        row = weight[k, start:]
+        for j in range(line.size):
+            line[j] = row[j]
+
+    return single
 
 
 @_kernel
@@ -66,7 +100,7 @@ def forward_rows(first, last, inputs, index, packed, gates, cells, states):
     """
     steps, batch, width = gates.shape
     units = width // 4
-    panels, terms, _, lanes, _ = packed.shape
+    panels, terms, _, lanes = packed.shape
     rows, a_row = last - first, units * states.itemsize
     products = np.empty((rows, 4, GROUP), cells.dtype)
     c, c_row, c_part = products.ctypes.data, products.strides[0], products.strides[1]

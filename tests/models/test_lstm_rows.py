@@ -113,9 +113,9 @@ def test_an_error_in_a_thread_reaches_the_caller():
 
 def test_panels_have_room_for_every_output_and_pair_bfloat16():
     lanes = VECTOR_BYTES // 4
-    assert panel_shape(np.dtype(np.float32), 10, 6) == (1, 6, PANEL, lanes, 1)
-    assert panel_shape(np.dtype(np.uint16), PANEL * lanes + 1, 6) == (2, 3, PANEL, lanes, 2)
-    assert panel_shape(np.dtype(np.float64), PANEL * lanes, 6) == (2, 6, PANEL, lanes // 2, 1)
+    assert panel_shape(np.dtype(np.float32), 10, 6) == (1, 6, PANEL, lanes)
+    assert panel_shape(np.dtype(np.uint16), PANEL * lanes + 1, 6) == (2, 3, PANEL, lanes)
+    assert panel_shape(np.dtype(np.float64), PANEL * lanes, 6) == (2, 6, PANEL, lanes // 2)
 
 
 def test_what_rows_cannot_do_is_left_to_products():

@@ -21,13 +21,17 @@ import statistics
 import time
 from collections.abc import Callable
 
-import numpy as np
-import torch
-from torch import nn
+from charlm.base.processor import prefer_wide_products
 
-from charlm.engine.config import LanguageModelConfig
-from charlm.engine.language_model import LanguageModel
-from charlm.engine.scoring import evaluate_ids, score_batch
+prefer_wide_products()  # as `charlm score` does, before NumPy is imported
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+from charlm.engine.config import LanguageModelConfig  # noqa: E402
+from charlm.engine.language_model import LanguageModel  # noqa: E402
+from charlm.engine.scoring import evaluate_ids, score_batch  # noqa: E402
 
 VOCAB_SIZE, EMBEDDING_DIM, HIDDEN_SIZE, CHUNK, ROWS = 65, 128, 256, 1024, 64
 

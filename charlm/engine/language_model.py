@@ -78,6 +78,14 @@ class LanguageModel:
         extra = 0 if self._projection is None else self._projection.nbytes
         return layers + self._output.nbytes + extra
 
+    def prepare(self, ids: IdArray) -> None:
+        """Compute what these ids give to the gates: threads that read them then write nothing."""
+        seen = np.zeros(len(self._embedding), dtype=bool)
+        seen[ids] = seen[self.bos_id] = True
+        for inputs in self._inputs:
+            if isinstance(inputs, IdInputs) and inputs.is_table:
+                inputs.take(np.flatnonzero(seen))
+
     def initial_state(self, batch_size: int) -> StackState:
         """Return the zero state of `batch_size` rows, before anything was read."""
         return StackState(self._layers, batch_size, self._by_rows[batch_size == 1])

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.engine.blas import blas_threads, cpu_count
-from charlm.engine.embedding import IdInputs
 from charlm.engine.language_model import LanguageModel
 from charlm.engine.layers import Float32
 from charlm.engine.stack import StackState
@@ -82,7 +81,7 @@ def score_batch(
         results[index] = text_scores(model, texts[index])
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     if batches:
-        _prepare(model, np.concatenate([texts[index] for index in order]))
+        model.prepare(np.concatenate([texts[index] for index in order]))
 
     def read(rows: list[int]) -> npt.NDArray[np.float64]:
         return _score_padded(model, [texts[index] for index in rows])
@@ -161,7 +160,7 @@ def text_scores(
         return score_ids(model, ids)
     if not 1 <= count <= len(ids):
         raise ValueError(f"segments must be between 1 and {len(ids)}, got {segments}")
-    _prepare(model, ids)
+    model.prepare(ids)
     return _segment_scores(model, ids, count)
 
 
@@ -178,20 +177,11 @@ class TextReader:
         ids = np.asarray(ids)
         if not len(ids):
             return np.empty(0)
-        _prepare(self._model, ids)
+        self._model.prepare(ids)
         text = _Text(self._model, ids, _choose_segments(len(ids)), self._previous)
         self._state = _settle(self._model, text, self._state)
         self._previous = int(ids[-1])
         return text.scores
-
-
-def _prepare(model: LanguageModel, ids: IdArray) -> None:
-    """Fill the model's table for these ids: what threads then read, none of them writes."""
-    seen = np.zeros(model.vocab_size + 1, dtype=bool)
-    seen[ids] = seen[model.bos_id] = True
-    for inputs in model._inputs:
-        if isinstance(inputs, IdInputs) and inputs.is_table:
-            inputs.take(np.flatnonzero(seen))
 
 
 def _map(function: Callable[[Any], R], items: Sequence[Any], workers: int) -> Iterator[R]:

@@ -170,6 +170,14 @@ def test_the_bits_of_a_text_do_not_depend_on_what_was_read_before(make_model):
     )
 
 
+def test_prepared_ids_are_not_computed_again(make_model):
+    """What threads rely on: reading such ids writes nothing that they share."""
+    config, _, model = make_model()
+    model.prepare(np.array([[0, 2], [1, 1]]))
+    filled = model._inputs[0].filled
+    assert np.flatnonzero(filled).tolist() == [0, 1, 2, config.bos_id]
+
+
 def test_a_vocabulary_too_large_for_a_table_gives_the_same(make_model, monkeypatch, ids):
     _, tensors, with_table = make_model(num_layers=2, skip=True)
     monkeypatch.setattr(embedding, "TABLE_BYTES", 0)

@@ -17,6 +17,7 @@ from charlm.tasks.train_events import (
     Sampled,
     StepRecord,
     TrainEvent,
+    VectorStep,
     Work,
 )
 
@@ -75,7 +76,7 @@ class PlainProgress(QuietProgress):
 
     def show(self, event: TrainEvent) -> None:
         """Show the event, or not, if a step was shown just now."""
-        if isinstance(event, StepRecord | Work):
+        if isinstance(event, StepRecord | VectorStep | Work):
             now = time.monotonic()
             if now - self._shown < self._every:
                 return
@@ -126,6 +127,11 @@ class LiveProgress:
                 self._drawn = now
                 self._draw(work_line(event, max(self._console.width - 1, 1)))
             return
+        if isinstance(event, VectorStep):
+            if now - self._drawn >= LIVE_SECONDS:
+                self._drawn = now
+                self._draw(vector_line(event, max(self._console.width - 1, 1)))
+            return
         if isinstance(event, StepRecord):
             self._step = event
             if now - self._drawn < LIVE_SECONDS:
@@ -155,6 +161,23 @@ def live_line(step: StepRecord, valid: Evaluated | None, columns: int) -> str:
         f"lr {step.learning_rate:.2g}",
         f"epoch {step.epoch:.2f}",
     ]
+    return _fitted(parts, optional, step.progress, columns)
+
+
+def vector_line(step: VectorStep, columns: int) -> str:
+    """Return the live line of word vectors in training."""
+    parts = [f"{step.progress:4.0%}", f"loss {step.loss:.3f}"]
+    optional = [
+        f"{format_duration(step.remaining_seconds)} left",
+        f"{count(step.words_per_second)} words/s",
+        f"epoch {step.epoch:.2f}",
+        f"lr {step.learning_rate:.2g}",
+    ]
+    return _fitted(parts, optional, step.progress, columns)
+
+
+def _fitted(parts: list[str], optional: list[str], share: float, columns: int) -> str:
+    """Return a line of parts, those that are optional as far as they fit, behind a bar."""
     for part in optional:
         if len("  ".join([*parts, part])) > columns:
             break
@@ -162,7 +185,7 @@ def live_line(step: StepRecord, valid: Evaluated | None, columns: int) -> str:
     line = "  ".join(parts)
     room = columns - len(line) - 1
     if room >= 8:
-        line = f"{bar(step.progress, min(room, 24))} {line}"
+        line = f"{bar(share, min(room, 24))} {line}"
     return cut(line, columns)
 
 
@@ -199,8 +222,14 @@ def bar(share: float, columns: int) -> str:
     return "━" * full + "─" * (columns - full)
 
 
-def step_words(step: StepRecord) -> str:
+def step_words(step: StepRecord | VectorStep) -> str:
     """Return a step as one plain line."""
+    if isinstance(step, VectorStep):
+        return (
+            f"{step.progress:.0%}  epoch {step.epoch:.2f}  loss {step.loss:.4f}  "
+            f"{step.words_per_second:,.0f} words/s  lr {step.learning_rate:.3g}  "
+            f"{format_duration(step.remaining_seconds)} left"
+        )
     return (
         f"step {step.step:,}  {step.progress:.0%}  epoch {step.epoch:.2f}  loss {step.loss:.4f}  "
         f"{step.bits_per_char:.4f} bits/char  {step.tokens_per_second:,.0f} tokens/s  "

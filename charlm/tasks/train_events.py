@@ -47,6 +47,20 @@ class StepRecord:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class VectorStep:
+    """Some more of a text that word vectors were trained on. `loss` is in nats a pair of words."""
+
+    step: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    words_per_second: float
+    elapsed_seconds: float
+    progress: float
+    remaining_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
     """A look at the validation text; `best` says whether it is the best so far."""
 
@@ -115,4 +129,6 @@ class TrainResult:
     signal: str = ""
 
 
-TrainEvent = Work | Planned | StepRecord | Evaluated | Sampled | Saved | Message | TrainResult
+TrainEvent = (
+    Work | Planned | StepRecord | VectorStep | Evaluated | Sampled | Saved | Message | TrainResult
+)

@@ -1,0 +1,39 @@
+"""`charlm analogy`: A is to B as C is to what?"""
+
+from __future__ import annotations
+
+import click
+
+from charlm.cli.command import Command
+from charlm.cli.neighbors import open_told, show_answers, top_option, vectors_option
+from charlm.cli.options import Word, json_option
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("charlm analogy man king woman", "man is to king as woman is to ?"),
+        ("charlm analogy paris france rome --method 3cosmul -n 3", "by products of cosines"),
+    ],
+)
+@click.argument("a")
+@click.argument("b")
+@click.argument("c")
+@vectors_option
+@click.option(
+    "--method",
+    type=Word(("3cosadd", "3cosmul")),
+    default="3cosadd",
+    show_default=True,
+    help="how similarities are combined",
+)
+@top_option
+@json_option
+def analogy(
+    a: str, b: str, c: str, model: str | None, method: str, top_n: int, as_json: bool
+) -> None:
+    """Find what C is to, as A is to B; the three words are left out of the answer."""
+    from charlm.tasks.analogy import find_analogy
+
+    opened = open_told(model)
+    show_answers([find_analogy(opened, a, b, c, method=method, top_n=top_n)], as_json=as_json)

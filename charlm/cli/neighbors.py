@@ -1,0 +1,113 @@
+"""`charlm neighbors`: the words nearest to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from charlm.cli.command import Command
+from charlm.cli.completion import complete_model
+from charlm.cli.options import json_option
+from charlm.render.console import talk, warn
+from charlm.tasks.neighbors import Answer
+from charlm.tasks.vectors_open import OpenSpace
+
+vectors_option = click.option(
+    "-m",
+    "--model",
+    metavar="NAME",
+    shell_complete=complete_model,
+    help="name or folder of word vectors or of a language model, or a file of vectors "
+    "(default: the newest)",
+)
+top_option = click.option(
+    "-n",
+    "--top-n",
+    type=click.IntRange(1, 100_000),
+    default=10,
+    show_default=True,
+    help="how many words",
+)
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("charlm neighbors king", "the ten words nearest to king"),
+        ("charlm neighbors king france -n 5", "five of each"),
+        ("charlm neighbors --together paris germany --negative france", "a sum of words"),
+        ('charlm neighbors "new york" -m GoogleNews.bin', "a phrase, in vectors from a file"),
+        ("charlm neighbors --json king | jq -r .word", "the words alone, for a script"),
+    ],
+)
+@click.argument("word", nargs=-1, help="words; quote a phrase (default: stdin, one a line)")
+@vectors_option
+@click.option("--negative", multiple=True, metavar="WORD", help="take this word away (repeatable)")
+@click.option("--together", is_flag=True, help="add the words up, and ask once")
+@top_option
+@json_option
+def neighbors(
+    word: tuple[str, ...],
+    model: str | None,
+    negative: tuple[str, ...],
+    together: bool,
+    top_n: int,
+    as_json: bool,
+) -> None:
+    """Find the words nearest to a word, by the cosine of their vectors.
+
+    Each WORD is asked for by itself, unless --together adds them up.
+    """
+    from charlm.tasks.neighbors import find_neighbors
+
+    opened = open_told(model)
+    queries: Iterable[tuple[str, ...]] = _queries(word)
+    if together:
+        queries = [tuple(text for (text,) in queries)]
+    show_answers(
+        (find_neighbors(opened, one, negative=negative, top_n=top_n) for one in queries),
+        as_json=as_json,
+    )
+
+
+def _queries(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield each word, or each line of standard input that is not blank."""
+    if words:
+        yield from ((word,) for word in words)
+        return
+    from charlm.cli.lines import stdin_lines
+
+    yield from ((line.strip(),) for line in stdin_lines() if line.strip())
+
+
+def open_told(model: str | None) -> OpenSpace:
+    """Return the vectors of that name, saying on stderr which were chosen and what is odd."""
+    from charlm.tasks.vectors_open import open_space
+
+    opened = open_space(model)
+    if opened.note:
+        talk(f"charlm: {opened.note}")
+    for text in opened.warnings:
+        warn(text)
+    return opened
+
+
+def show_answers(answers: Iterable[list[Answer]], *, as_json: bool) -> None:
+    """Write answers as JSON lines, or as a table for each query."""
+    import dataclasses
+
+    from charlm.render.console import flush_out, out
+    from charlm.render.machine import emit
+    from charlm.render.tables import show_table
+
+    for number, found in enumerate(answers):
+        if as_json:
+            for one in found:
+                emit(dataclasses.asdict(one), flush=False)
+        elif found:
+            if number:
+                out()
+            rows = [[one.word, f"{one.similarity:.4f}"] for one in found]
+            show_table((found[0].query, "similarity"), rows, right=(1,))
+        flush_out()

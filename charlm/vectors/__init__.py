@@ -1,0 +1,1 @@
+"""Word vectors: training on the CPU and on a GPU, spaces to query, foreign formats, analyses."""

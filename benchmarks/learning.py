@@ -5,7 +5,7 @@
 
 TEXT is split by charlm: the first 90 % to train on, the last 10 % scored once at the end, static,
 its state carried from its first character to its last. With --ptb the folder holds ptb.train.txt,
-ptb.valid.txt and ptb.test.txt (tokenised, 10,000 words); the figure is the test perplexity.
+ptb.valid.txt and ptb.test.txt, or these with .gz or .xz (tokenised, 10,000 words); the figure is the test perplexity.
 The peers' figures are those they publish; see README.md beside this file.
 """
 
@@ -41,6 +41,11 @@ def report(label: str, result: dict) -> None:
     )
 
 
+def find(folder: Path, name: str) -> Path:
+    """Return a file of a folder, as it is or compressed."""
+    return next(path for path in sorted(folder.resolve().glob(f"{name}*")) if path.is_file())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("text", nargs="?", type=Path)
@@ -58,9 +63,7 @@ def main() -> None:
                 report(f"{options.text.name} after {time}", found)
             print(PEERS_TEXT)
         if options.ptb is not None:
-            parts = {
-                n: str((options.ptb / f"ptb.{n}.txt").resolve()) for n in ("train", "valid", "test")
-            }
+            parts = {n: str(find(options.ptb, f"ptb.{n}.txt")) for n in ("train", "valid", "test")}
             for time in options.max_time or ["10m"]:
                 words = [parts["train"], "--valid", parts["valid"], "--test", parts["test"]]
                 words += ["--tokenizer", "whitespace", "--max-time", time, "--seed", options.seed]

@@ -5,8 +5,8 @@
 
 TEXT is split by charlm: the first 90 % to train on, the last 10 % scored once at the end, static,
 its state carried from its first character to its last. With --ptb the folder holds ptb.train.txt,
-ptb.valid.txt and ptb.test.txt, or these with .gz or .xz (tokenised, 10,000 words); the figure is the test perplexity.
-The peers' figures are those they publish; see README.md beside this file.
+ptb.valid.txt and ptb.test.txt (tokenised, 10,000 words), or these with .gz or .xz; the figure is
+the test perplexity. The peers' figures are those they publish; see README.md beside this file.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,19 +11,15 @@ import numpy.typing as npt
 
 from charlm.base.errors import CorpusError
 from charlm.metrics.likelihood import LN2, perplexity
+from charlm.tasks.blocks import token_blocks
 from charlm.tasks.load import OpenModel, count_unknown
 from charlm.tasks.scoring import block_scorer, score_ids, takes_blocks
-from charlm.text.building import encode_pieces
 from charlm.text.corpora import open_corpus
 from charlm.text.corpus import Corpus
-from charlm.text.tokenizers.protocol import Tokenizer
 
 if TYPE_CHECKING:
     from charlm.engine.cache import CacheSettings
     from charlm.engine.dynamic import DynamicSettings
-
-# Characters of a text that are in memory at once, with what is reckoned of them.
-BLOCK_CHARS = 2 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +138,7 @@ def _in_blocks(opened: OpenModel, corpus: Corpus, name: str) -> EvaluateResult:
     """Reckon in memory that does not grow with the text."""
     tokenizer, score = opened.tokenizer, block_scorer(opened.model)
     totals = _Totals()
-    for ids, chars in _blocks(corpus, tokenizer):
+    for ids, chars in token_blocks(corpus.read_parts(), tokenizer):
         totals = _Totals(
             totals.nll - float(score(ids).sum()),
             totals.tokens + len(ids),
@@ -152,20 +148,6 @@ def _in_blocks(opened: OpenModel, corpus: Corpus, name: str) -> EvaluateResult:
     if not totals.tokens:
         raise CorpusError(f"{name}: no tokens, need at least 1")
     return _result(opened, corpus, name, totals)
-
-
-def _blocks(corpus: Corpus, tokenizer: Tokenizer) -> Iterator[tuple[Any, int]]:
-    """Yield the ids of a text, and how many characters they stand for, in blocks."""
-    held: list[Any] = []
-    chars = 0
-    for piece, ids in encode_pieces(corpus.read_parts(), tokenizer):
-        held.append(ids)
-        chars += len(piece.text)
-        if chars >= BLOCK_CHARS:
-            yield np.concatenate(held), chars
-            held, chars = [], 0
-    if held:
-        yield np.concatenate(held), chars
 
 
 def _encode(opened: OpenModel, text: str, name: str) -> Any:

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.metrics.likelihood import Likelihood
+from charlm.tasks.blocks import BLOCK_CHARS, token_blocks
 from charlm.tasks.load import OpenModel, count_unknown
-from charlm.tasks.scoring import score_batch
+from charlm.tasks.scoring import block_scorer, score_batch, takes_blocks
 from charlm.tasks.spans import token_texts
 from charlm.tasks.unknown import UnknownWords
 
@@ -80,6 +81,12 @@ def score_texts(
         alternatives: tell of each token its rank and what was likelier, too.
         unknown: adds the price of spelling to that of an unknown token.
     """
+    long = [index for index, text in enumerate(texts) if len(text) > BLOCK_CHARS]
+    if long and not (per_token or alternatives or unknown) and takes_blocks(opened.model):
+        results = score_texts(opened, ["" if i in long else t for i, t in enumerate(texts)])
+        for index in long:
+            results[index] = _score_in_blocks(opened, texts[index])
+        return results
     encoded = [opened.tokenizer.encode(text) for text in texts]
     scored = score_batch(opened.model, encoded)
     results = []
@@ -94,19 +101,32 @@ def score_texts(
     return results
 
 
+def _score_in_blocks(opened: OpenModel, text: str) -> ScoreResult:
+    """Reckon a long text in memory that does not grow with it."""
+    score, nlls, tokens, unknown = block_scorer(opened.model), [0.0], 0, 0
+    for ids, _ in token_blocks([text], opened.tokenizer):
+        nlls.append(-float(score(ids).sum()))
+        tokens += len(ids)
+        unknown += count_unknown(opened.tokenizer, ids)
+    return _result(text, math.fsum(nlls), tokens, unknown)
+
+
 def _summary(
     opened: OpenModel, text: str, ids: Any, scores: npt.NDArray[np.float64]
 ) -> ScoreResult:
-    found = Likelihood(
-        nll_nats=-math.fsum(scores.tolist()), tokens=len(ids), chars=len(text) if len(ids) else 0
-    )
+    nll = -math.fsum(scores.tolist())
+    return _result(text, nll, len(ids), count_unknown(opened.tokenizer, ids))
+
+
+def _result(text: str, nll: float, tokens: int, unknown: int) -> ScoreResult:
+    found = Likelihood(nll_nats=nll, tokens=tokens, chars=len(text) if tokens else 0)
     return ScoreResult(
         text=text,
         log_prob=found.log_prob,
         tokens=found.tokens,
         perplexity=found.perplexity if found.tokens else None,
         bits_per_char=found.bits_per_char if found.chars else None,
-        unknown=count_unknown(opened.tokenizer, ids),
+        unknown=unknown,
         per_token=(),
     )
 

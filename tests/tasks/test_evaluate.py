@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from charlm.base.errors import CorpusError
-from charlm.tasks import evaluate
+from charlm.tasks import blocks, score
 from charlm.tasks.evaluate import evaluate_model
 from charlm.tasks.load import open_model
 from charlm.tasks.mixture import open_models
+from charlm.tasks.score import score_texts
 from charlm.tasks.train_ngram import train_ngram
 from charlm.tasks.train_ngram_config import NgramTrainConfig
 from charlm.text import pieces
@@ -28,7 +29,7 @@ def texts(tiny, save_tiny):
 @pytest.fixture
 def in_blocks(monkeypatch):
     def cut():
-        monkeypatch.setattr(evaluate, "BLOCK_CHARS", 100)
+        monkeypatch.setattr(blocks, "BLOCK_CHARS", 100)
         monkeypatch.setattr(pieces, "PIECE_CHARS", 40)
         monkeypatch.setattr(pieces, "MAX_PIECE_CHARS", 60)
 
@@ -58,6 +59,20 @@ def assert_the_same_in_blocks(opened, file, in_blocks):
     }
     for name in numbers:
         assert found[name] == pytest.approx(whole[name], rel=1e-6)
+
+
+@pytest.mark.parametrize("names", [["tiny"], ["tiny", "other"]])
+def test_long_texts_among_short_ones_are_scored_in_blocks(texts, in_blocks, monkeypatch, names):
+    given = ["the fox", TEXT + "ÄÖÜ", "", LINE, TEXT]
+    opened = open_models(names)
+    whole = [dataclasses.asdict(one) for one in score_texts(opened, given)]
+    in_blocks()
+    monkeypatch.setattr(score, "BLOCK_CHARS", 100)
+    found = [dataclasses.asdict(one) for one in score_texts(opened, given)]
+    for one, other in zip(found, whole, strict=True):
+        for name in ("log_prob", "perplexity", "bits_per_char"):
+            assert (one.pop(name) or 0.0) == pytest.approx(other.pop(name) or 0.0, rel=1e-6)
+        assert one == other
 
 
 def test_an_empty_text_has_no_figures(tiny):

@@ -220,7 +220,7 @@ class _Run:
                     step = clock.step(progress, self._epoch(progress.pieces))
                     yield step
                     if clock.is_told() or progress.pieces == progress.total:
-                        log.append({"kind": "train", **dataclasses.asdict(step)})
+                        log.append({"kind": "step", **dataclasses.asdict(step)})
                     if interrupts.signal or time.monotonic() >= due:
                         break
             finally:

@@ -30,6 +30,7 @@ from charlm.store.metrics_log import MetricsLog, read_metrics
 from charlm.store.resume import (
     ResumeState,
     clear_resume,
+    has_resume,
     keep_newest,
     load_resume,
     save_resume,
@@ -44,6 +45,7 @@ __all__ = [
     "ResumeState",
     "StoredModel",
     "clear_resume",
+    "has_resume",
     "keep_newest",
     "load_model",
     "load_resume",

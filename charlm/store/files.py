@@ -104,7 +104,7 @@ def write_atomic(path: Path, contents: Contents) -> Written:
         CheckpointError: if the disk is full or the system refuses; the old file is intact.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with disk_errors(path, "the old file is intact"):
+    with disk_errors(path, "what was there before is intact"):
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)  # noqa: PTH108 - all writes go through os, where tests inject

@@ -51,7 +51,7 @@ def commit(folder: Path, files: Mapping[str, Contents]) -> None:
     Raises:
         CheckpointError: if the disk is full or refuses; the version before is intact.
     """
-    with disk_errors(folder, "the previous model is intact"):
+    with disk_errors(folder, "what was there before is intact"):
         folder.mkdir(parents=True, exist_ok=True)
         recover(folder)
         try:

@@ -124,6 +124,11 @@ def _drop_all_but(place: Path, keep: set[int]) -> None:
             os.unlink(place / name)  # noqa: PTH108
 
 
+def has_resume(folder: Path) -> bool:
+    """Return whether there is a training state in a folder, whole or not."""
+    return bool(_serials(folder / RESUME))
+
+
 def load_resume(folder: Path) -> ResumeState | None:
     """Return the newest whole training state of a folder, or None if there is none.
 

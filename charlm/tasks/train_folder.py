@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError
-from charlm.store.checkpoint import read_summary
+from charlm.store.checkpoint import has_resume, read_summary
 from charlm.store.locate import checkpoints_dir
 from charlm.store.lock import require_unlocked
 
@@ -19,7 +19,7 @@ def require_free(folder: Path, overwrite: bool, *, can_resume: bool = True) -> N
     """Raise `CheckpointError` if there is a model that nobody asked to replace, or a training."""
     require_unlocked(folder)
     if is_taken(folder) and not overwrite:
-        resume = "--resume to go on with it, " if can_resume else ""
+        resume = "--resume to go on with it, " if can_resume and has_resume(folder) else ""
         raise CheckpointError(
             f"{folder} exists; add {resume}--overwrite to replace it, or name another with --name"
         )

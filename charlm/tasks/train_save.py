@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 
 from charlm.base.config import to_json
+from charlm.base.errors import CheckpointError
 from charlm.engine.config import LanguageModelConfig
 from charlm.store.background import BackgroundJob
-from charlm.store.checkpoint import MetricsLog, clear_resume, save_model, save_resume
+from charlm.store.checkpoint import (
+    MetricsLog,
+    clear_resume,
+    has_resume,
+    save_model,
+    save_resume,
+)
 from charlm.store.lock import FolderLock
 from charlm.tasks.train_card import model_card
 from charlm.text.tokenizers import Tokenizer
@@ -95,7 +102,17 @@ class Saver:
             if state is not None:
                 save_resume(self.folder, state.step, state.tensors, state.values)
 
-        self._job.start(write)
+        def write_or_tell() -> None:
+            try:
+                write()
+            except CheckpointError as error:
+                if not has_resume(self.folder):
+                    raise
+                way = f"then go on with: charlm train --resume --name {self.folder.name}"
+                told = str(error).removesuffix(" and try again")
+                raise CheckpointError(f"{told}; {way}") from error
+
+        self._job.start(write_or_tell)
 
     def _require_folder(self) -> None:
         if self._lock is not None:

@@ -87,7 +87,10 @@ def test_fault_06_a_full_disk_at_a_save_is_one_line_and_the_old_model_stays(
     ):
         list(events)
     assert str(caught.value).startswith("disk full while writing ")
-    assert str(caught.value).endswith("is intact: free some space and try again")
+    assert str(caught.value).endswith(
+        "what was there before is intact: free some space; "
+        "then go on with: charlm train --resume --name run"
+    )
     assert check_folder(folder) == []
     step = load_resume(folder).step
     assert resumed_to(step + 5) == step + 5

@@ -165,7 +165,7 @@ def test_fault_06_a_full_disk_is_said_in_one_line(tmp_path, save, monkeypatch):
     ):
         save(folder, 2)
     assert str(caught.value) == (
-        f"disk full while writing {folder}; the previous model is intact: "
+        f"disk full while writing {folder}; what was there before is intact: "
         "free some space and try again"
     )
 

@@ -55,7 +55,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path, mon
     ):
         write_atomic(path, b"new")
     assert str(caught.value) == (
-        f"disk full while writing {path}; the old file is intact: free some space and try again"
+        f"disk full while writing {path}; what was there before is intact: "
+        "free some space and try again"
     )
     assert path.read_bytes() == (b"old" if at < 4 else b"new")  # renamed, perhaps not durable
     assert [item.name for item in tmp_path.iterdir()] == ["x"]
@@ -76,7 +77,8 @@ def test_a_missing_folder_is_said(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         write_atomic(tmp_path / "no" / "x", b"")
     assert str(caught.value) == (
-        f"cannot write {tmp_path / 'no' / 'x'}: No such file or directory; the old file is intact"
+        f"cannot write {tmp_path / 'no' / 'x'}: No such file or directory; "
+        "what was there before is intact"
     )
 
 

@@ -57,7 +57,10 @@ def open_tokens(folder: Path, key: str, dtype: np.dtype[Any]) -> Tokens | None:
         return None
     try:
         _lock(fd, shared=True)
-        found = _checked(fd, dtype)
+        try:
+            found = _checked(fd, dtype)
+        except OSError:  # what a disk cannot read any more is no better than what it lost
+            found = None
         if found is None:
             logger.warning("%s is damaged; the text is tokenised anew", path)
             with contextlib.suppress(OSError):
@@ -65,6 +68,8 @@ def open_tokens(folder: Path, key: str, dtype: np.dtype[Any]) -> Tokens | None:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)  # used last, removed last
+        with contextlib.suppress(OSError):  # killed between the two, its builder left it
+            os.unlink(folder / f".{key}.journal")  # noqa: PTH108
         return found
     finally:
         os.close(fd)  # the map holds a duplicate, and with it the lock

@@ -1,6 +1,5 @@
 """From a large text to ids on disk: the same as in memory, once, whole, and again after a kill."""
 
-import errno
 import json
 import os
 import signal
@@ -248,63 +247,6 @@ def test_only_files_out_of_use_make_room(tmp_path):
     make_room(tmp_path, most=0)
     assert list(tmp_path.iterdir()) == []
     make_room(tmp_path / "missing")
-
-
-CALLS = ("open", "write", "fsync", "replace", "lseek", "ftruncate", "makedirs")
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-def test_a_disk_that_fails_at_any_call_leaves_whole_files_or_none(tmp_path, monkeypatch, number):
-    monkeypatch.setattr(token_files, "_JOURNAL_PIECES", 2)
-    at, fired = 0, True
-    while fired:
-        folder = tmp_path / str(at)
-        fired = build_with_failure(folder, monkeypatch, at, number)
-        left = open_tokens(folder, "k", UINT16)
-        assert left is None or left.ids.tolist() == np.repeat(range(5), 10).tolist()
-        build(folder)
-        assert open_tokens(folder, "k", UINT16).ids.tolist() == np.repeat(range(5), 10).tolist()
-        at += 1
-    assert at > 15
-
-
-def build(folder):
-    with TokenWriter(folder, "k", UINT16) as writer:
-        for piece in range(writer.pieces, 5):
-            writer.append(np.full(10, piece), 0)
-        writer.finish()
-
-
-def build_with_failure(folder, monkeypatch, at, number):
-    calls = 0
-
-    def failing(name, real):
-        def call(*args, **options):
-            nonlocal calls
-            calls += 1
-            if calls - 1 == at:
-                if name == "write":
-                    real(args[0], bytes(args[1])[: len(args[1]) // 2])
-                raise OSError(number, os.strerror(number))
-            return real(*args, **options)
-
-        return call
-
-    with monkeypatch.context() as patch:
-        for name in CALLS:
-            patch.setattr(os, name, failing(name, getattr(os, name)))
-        if not told_of_failure(folder, number):
-            assert calls <= at
-    return calls > at
-
-
-def told_of_failure(folder, number):
-    try:
-        build(folder)
-    except CorpusError as error:
-        expected = "disk full while writing" if number == errno.ENOSPC else "cannot write"
-        return str(error).startswith(f"{expected} the ids of the text to {folder}")
-    return False
 
 
 BUILD = """

@@ -21,6 +21,10 @@ LINES = {
 }
 
 
+WIDTH = max(map(len, ROOT.commands))
+KNOWN = ", ".join(ROOT.commands)
+
+
 def test_version(charlm):
     assert charlm("--version") == (0, f"charlm {package.__version__}\n", "")
 
@@ -36,7 +40,9 @@ def test_help_lists_every_command_in_order(charlm, line):
     status, out, err = charlm(*line)
     assert (status, err) == (0, "")
     assert out.startswith("Usage: charlm [OPTIONS] COMMAND [ARGS]...\n")
-    places = [out.index(f"  {name:8}  {one.short_help}\n") for name, one in ROOT.commands.items()]
+    places = [
+        out.index(f"  {name:{WIDTH}}  {one.short_help}\n") for name, one in ROOT.commands.items()
+    ]
     assert places == sorted(places)
 
 
@@ -81,8 +87,8 @@ def test_help_of_a_group_lists_its_commands(charlm):
     [
         (
             ("sammple",),
-            "charlm: no command 'sammple' (did you mean 'sample'?); known: train, sample, score, "
-            "evaluate, models, show, plot, corpus, doctor; try: charlm --help\n",
+            f"charlm: no command 'sammple' (did you mean 'sample'?); known: {KNOWN}; "
+            "try: charlm --help\n",
         ),
         (("--jsn",), "charlm: no option '--jsn'; try: charlm --help\n"),
         (
@@ -140,7 +146,7 @@ def test_help_of_a_group_lists_its_commands(charlm):
         ),
         (
             ("evaluate",),
-            "charlm: missing argument 'FILE...'; try: charlm evaluate --help\n",
+            "charlm: give either FILE or --pairs FILE; try: charlm evaluate --help\n",
         ),
         (
             ("evaluate", "x", "--encoding-errors", "lax"),
@@ -181,8 +187,7 @@ def test_help_of_a_group_lists_its_commands(charlm):
         ),
         (
             ("\x1b[31m",),
-            "charlm: no command '\\x1b[31m'; known: train, sample, score, evaluate, models, show, "
-            "plot, corpus, doctor; try: charlm --help\n",
+            f"charlm: no command '\\x1b[31m'; known: {KNOWN}; try: charlm --help\n",
         ),
         (
             ("--show-completion", "tcsh"),

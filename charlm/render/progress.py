@@ -166,8 +166,9 @@ def live_line(step: StepRecord, valid: Evaluated | None, columns: int) -> str:
 
 def vector_line(step: VectorStep, columns: int) -> str:
     """Return the live line of word vectors in training."""
-    parts = [f"{step.progress:4.0%}", f"loss {step.loss:.3f}"]
+    parts = [f"{step.progress:4.0%}"]
     optional = [
+        *([f"loss {step.loss:.3f}"] if step.loss == step.loss else []),  # a NaN: none is known
         f"{format_duration(step.remaining_seconds)} left",
         f"{count(step.words_per_second)} words/s",
         f"epoch {step.epoch:.2f}",
@@ -225,8 +226,9 @@ def bar(share: float, columns: int) -> str:
 def step_words(step: StepRecord | VectorStep) -> str:
     """Return a step as one plain line."""
     if isinstance(step, VectorStep):
+        loss = f"loss {step.loss:.4f}  " if step.loss == step.loss else ""
         return (
-            f"{step.progress:.0%}  epoch {step.epoch:.2f}  loss {step.loss:.4f}  "
+            f"{step.progress:.0%}  epoch {step.epoch:.2f}  {loss}"
             f"{step.words_per_second:,.0f} words/s  lr {step.learning_rate:.3g}  "
             f"{format_duration(step.remaining_seconds)} left"
         )

@@ -21,11 +21,12 @@ from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
 from charlm.tasks.train_folder import free_name, model_folder, newest_unfinished, require_free
+from charlm.tasks.train_vectors_build import AnyTrainer, build_trainer
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 from charlm.tasks.train_vectors_data import WordData, read_words
 from charlm.vectors.config import VectorsConfig, describe
 from charlm.vectors.folder import KIND, save_vectors
-from charlm.vectors.training import Progress, Settings, Trainer
+from charlm.vectors.training import Progress
 
 SAVE_SECONDS = 60.0
 _TOLD_SECONDS = 5.0  # between two lines of the training log
@@ -157,9 +158,10 @@ class _Run:
 
     def _learn(self) -> Iterator[TrainEvent]:
         config = self.config
-        trainer = self._trainer()
+        trainer = yield from build_trainer(self.data, config)
         if self._found is not None:
-            yield Message(text=f"going on from epoch {self._epoch(trainer.done):.2f}")
+            self._restore(trainer, self._found)
+            yield Message(text=f"going on from epoch {trainer.done / trainer.pieces:.2f}")
         threads = usable_threads(config.threads)
         yield Message(text="preparing the kernels (the first time compiles them, some seconds)")
         trainer.prepare()
@@ -167,7 +169,8 @@ class _Run:
         with Interrupts() as interrupts, MetricsLog(self.folder, resume_step=steps) as log:
             yield from self._steps(trainer, threads, interrupts, log)
             finished = trainer.done >= trainer.total
-            matrix = trainer.word_vectors(add_contexts=config.sum_contexts)
+            added = config.sum_contexts or config.method == "glove"  # as GloVe's authors do
+            matrix = trainer.word_vectors(add_contexts=added)
             self._require_finite(matrix)
             if not finished:
                 self._save_state(trainer)
@@ -177,57 +180,32 @@ class _Run:
             yield Saved(step=trainer.done, folder=str(self.folder))
             yield self._result(trainer, "" if finished else interrupts.signal)
 
-    def _trainer(self) -> Trainer:
-        config = self.config
-        trainer = Trainer(
-            self.data.stream,
-            Settings(
-                method=config.method,
-                dim=config.dim,
-                window=config.window,
-                num_negatives=config.num_negatives,
-                subsample=config.subsample,
-                ns_exponent=config.ns_exponent,
-                epochs=config.epochs,
-                learning_rate=config.rate,
-                seed=config.seed,
-            ),
-        )
-        if self._found is not None:
-            try:
-                trainer.restore(self._found.tensors)
-            except (ValueError, KeyError, IndexError) as error:
-                raise CheckpointError(
-                    f"{self.folder}/resume does not fit its own settings ({error}); "
-                    "train new vectors with --name"
-                ) from error
-        return trainer
-
-    def _epoch(self, pieces: int) -> float:
-        return pieces / self.data.stream.pieces
+    def _restore(self, trainer: AnyTrainer, found: ResumeState) -> None:
+        try:
+            trainer.restore(found.tensors)
+        except (ValueError, KeyError, IndexError) as error:
+            raise CheckpointError(
+                f"{self.folder}/resume does not fit its own settings ({error}); "
+                "train new vectors with --name"
+            ) from error
 
     def _steps(
-        self, trainer: Trainer, threads: int, interrupts: Interrupts, log: MetricsLog
+        self, trainer: AnyTrainer, threads: int, interrupts: Interrupts, log: MetricsLog
     ) -> Iterator[TrainEvent]:
         """Train until the end or a signal, saving now and then."""
         clock = _Clock(trainer.done)
         while trainer.done < trainer.total and not interrupts.signal:
-            pieces = trainer.run(threads)
             due = time.monotonic() + SAVE_SECONDS
-            try:
-                for progress in pieces:
-                    self._words += progress.words
-                    step = clock.step(progress, self._epoch(progress.pieces))
-                    yield step
-                    if clock.is_told() or progress.pieces == progress.total:
-                        log.append({"kind": "step", **dataclasses.asdict(step)})
-                    if interrupts.signal or time.monotonic() >= due:
-                        break
-            finally:
-                pieces.close()  # type: ignore[attr-defined]
-                self._seconds += clock.passed()
+            for progress in trainer.run(threads):
+                self._words += progress.words
+                step = clock.step(progress, progress.pieces / trainer.pieces)
+                yield step
+                if clock.is_told() or progress.pieces == progress.total:
+                    log.append({"kind": "step", **dataclasses.asdict(step)})
+                if interrupts.signal or time.monotonic() >= due:
+                    trainer.stop()
+            self._seconds += clock.passed()
             if trainer.done < trainer.total and not interrupts.signal:
-                self._require_finite(trainer.vectors)
                 self._save_state(trainer)
 
     def _require_finite(self, matrix: npt.NDArray[Any]) -> None:
@@ -237,7 +215,8 @@ class _Run:
                 f"saved of {self.folder} before is intact)"
             )
 
-    def _save_state(self, trainer: Trainer) -> None:
+    def _save_state(self, trainer: AnyTrainer) -> None:
+        self._require_finite(trainer.word_vectors())
         state = {
             "kind": KIND,
             "config": to_json(self.config),
@@ -248,7 +227,7 @@ class _Run:
         }
         save_resume(self.folder, trainer.done, trainer.state(), state)
 
-    def _save(self, matrix: npt.NDArray[Any], trainer: Trainer, *, finished: bool) -> None:
+    def _save(self, matrix: npt.NDArray[Any], trainer: AnyTrainer, *, finished: bool) -> None:
         form = VectorsConfig(
             words=len(self.data.words),
             dim=self.config.dim,
@@ -263,7 +242,7 @@ class _Run:
             "description": self.data.description,
             "parameters": int(matrix.size),
             "steps": trainer.done,
-            "epochs": self._epoch(trainer.done),
+            "epochs": trainer.done / trainer.pieces,
             "duration_seconds": self._seconds,
             "words": self._words,
             "epoch_losses": losses,
@@ -281,14 +260,14 @@ class _Run:
             card=_card(self.folder.name, form, self.data, training),
         )
 
-    def _result(self, trainer: Trainer, signal: str) -> TrainResult:
+    def _result(self, trainer: AnyTrainer, signal: str) -> TrainResult:
         return TrainResult(
             name=self.folder.name,
             kind=KIND,
             folder=str(self.folder),
             parameters=len(self.data.words) * self.config.dim,
             steps=trainer.done,
-            epochs=self._epoch(trainer.done),
+            epochs=trainer.done / trainer.pieces,
             duration_seconds=self._seconds,
             tokens_per_second=self._words / max(1e-9, self._seconds),
             device=self.config.device,

@@ -18,6 +18,8 @@ from charlm.text.corpora import open_corpus
 from charlm.text.measuring import measure
 from charlm.text.token_files import IdArray, release
 from charlm.text.tokenizers import Tokenizer, TokenizerConfig
+from charlm.vectors.pairs import PairCounter, count_followers
+from charlm.vectors.phrases import choose_phrases, join_phrases
 from charlm.vectors.training import WordStream
 from charlm.vectors.words import Words, distinct_names
 
@@ -32,6 +34,7 @@ class WordData:
 
     name: str
     description: str
+    chars: int
     words: Words
     stream: WordStream
     tokenizer_config: dict[str, Any]
@@ -57,17 +60,34 @@ def read_words(specs: Sequence[str], config: VectorsTrainConfig) -> Generator[Wo
     tokenizer = yield from learn_tokenizer(text, 0, text.chars, config.tokenizer, _learnt(config))
     tokens = yield from encode_text(text, 0, text.chars, tokenizer)
     found = _Vocabulary(tokenizer, tokens.ids, config, corpus.description)
-    digest = hashlib.sha256(found.words.data)
+    words, stream = found.words, WordStream(found.counts, len(tokens.ids), found.reader(tokens.ids))
+    for _ in range(config.phrases):
+        words, stream = yield from _with_phrases(words, stream, config, text.chars)
+    digest = hashlib.sha256(words.data)
     digest.update(f"{tokens.sha256} {found.is_text_end}".encode())
     return WordData(
         name=corpus.name,
         description=corpus.description,
-        words=found.words,
-        stream=WordStream(found.counts, len(tokens.ids), found.reader(tokens.ids)),
+        chars=text.chars,
+        words=words,
+        stream=stream,
         tokenizer_config=tokenizer.config(),
         warnings=(*corpus.warnings, *getattr(tokenizer, "warnings", ())),
         sha256=digest.hexdigest(),
     )
+
+
+def _with_phrases(
+    words: Words, stream: WordStream, config: VectorsTrainConfig, chars: int
+) -> Generator[Work, None, tuple[Words, WordStream]]:
+    counter = PairCounter(np.ones(1))
+    for tokens in count_followers(stream, counter):
+        yield Work("looking for phrases", chars * tokens // stream.tokens, chars)
+    keys = choose_phrases(counter.finish(), stream.counts, min_count=config.min_count)
+    if not len(keys):
+        return words, stream
+    joined = join_phrases(words, stream, keys, min_count=config.min_count)
+    return joined.words, joined.stream
 
 
 def _learnt(config: VectorsTrainConfig) -> TokenizerConfig:

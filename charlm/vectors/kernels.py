@@ -32,7 +32,11 @@ _ADD_4_1, _ADD_2_1, _ADD_1_1 = (simd.updates(rows, 1, apart=True) for rows in (4
 
 def _kernel(function):
     """Compile a function without Python's lock; kept on disk where there is a place for it."""
-    settings = {"nogil": True, "fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
+    settings = {
+        "nogil": True,
+        "fastmath": {"contract", "arcp", "nsz", "reassoc"},
+        "error_model": "numpy",
+    }
     try:
         return njit(cache=True, **settings)(function)
     except RuntimeError:  # no folder to keep it in

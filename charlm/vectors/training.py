@@ -8,9 +8,7 @@ stopped; several threads write into each other's rows now and then, which change
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from charlm.vectors.sampling import (
     negative_chances,
     padded,
 )
+from charlm.vectors.threads import Paced, in_order
 
 MOST_PIECE = 1 << 17
 LEAST_PIECE = 1 << 12
@@ -81,18 +80,18 @@ class Progress:
     learning_rate: float
 
 
-class Trainer:
+class Trainer(Paced):
     """Two matrices, and how many pieces of how many they have seen.
 
     Attributes:
         vectors, contexts: W and C, (words, dim) and zeros to the end of a line of the cache.
-        done: pieces trained on; `total` with all epochs.
         epoch_losses: of each epoch the sum of sampled losses, and how many they are of.
     """
 
     def __init__(self, stream: WordStream, settings: Settings, dtype: Any = np.float32) -> None:
         if np.count_nonzero(stream.counts) < 2:
             raise ValueError("training needs at least two words that occur")
+        super().__init__(stream.pieces, stream.pieces * settings.epochs)
         self.stream, self.settings = stream, settings
         size = len(stream.counts)
         self.vectors, self.contexts = (padded(size, settings.dim, dtype) for _ in range(2))
@@ -103,8 +102,6 @@ class Trainer:
         self._cuts, self._others = alias_table(
             negative_chances(stream.counts, settings.ns_exponent)
         )
-        self.done = 0
-        self.total = stream.pieces * settings.epochs
         self.epoch_losses = np.zeros((settings.epochs, 2))
 
     def rate(self, pieces: int) -> float:
@@ -119,25 +116,10 @@ class Trainer:
     def run(self, threads: int) -> Iterator[Progress]:
         """Train on the pieces that are left, yielding after each of them.
 
-        When the iterator is closed, the pieces that are under way are finished first, so that
-        `done` and the matrices agree.
+        After `stop` it ends with the pieces that are under way.
         """
-        if threads == 1:
-            while self.done < self.total:
-                yield self._note(*self._train(self.done))
-            return
-        with ThreadPoolExecutor(threads, thread_name_prefix="charlm-vectors") as pool:
-            waiting: deque[Future[tuple[int, float, float]]] = deque()
-            following = self.done
-            try:
-                while self.done < self.total:
-                    while following < self.total and len(waiting) < threads + 1:
-                        waiting.append(pool.submit(self._train, following))
-                        following += 1
-                    yield self._note(*waiting.popleft().result())
-            finally:
-                while waiting:
-                    self._note(*waiting.popleft().result())
+        for words, loss, pairs in in_order(self._train, self.left(), threads):
+            yield self._note(words, loss, pairs)
 
     def _train(self, piece: int) -> tuple[int, float, float]:
         """Train on one piece; return its words, and sum and number of the sampled losses."""

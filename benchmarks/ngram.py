@@ -11,17 +11,17 @@ figures are those of lmplz without pruning, `<unk>` renamed to a plain word.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import peer_kenlm
 
 from charlm.tasks.load import open_model
 from charlm.text.corpora import open_corpus
@@ -69,33 +69,14 @@ def scoring_speed(folder: Path, test: str) -> float:
 
 def kenlm(parts: dict[str, str], order: int, folder: Path) -> str:
     """Return what KenLM says of the same text, or its published figure."""
-    if not (shutil.which("lmplz") and shutil.which("query")):
+    if not peer_kenlm.is_here():
         return f"KenLM {KENLM[order]} (published figure)" if order in KENLM else "KenLM not here"
-    texts = {part: folder / f"{part}.txt" for part in ("train", "test")}
-    for part, path in texts.items():
-        path.write_text(open_corpus([parts[part]]).read().replace("<unk>", "UNK"))
-    arpa = folder / f"{order}.arpa"
-    begun = time.monotonic()
-    with texts["train"].open() as source, arpa.open("wb") as target, null() as quiet:
-        command = ["lmplz", "-o", str(order)]
-        subprocess.run(command, stdin=source, stdout=target, stderr=quiet, check=True)
-    seconds = time.monotonic() - begun
-    with texts["test"].open() as source, null() as quiet:
-        command = ["query", "-v", "summary", str(arpa)]
-        done = subprocess.run(
-            command,
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=quiet,
-            encoding="utf-8",
-            check=True,
-        )
-    line = next(row for row in done.stdout.splitlines() if "including OOVs" in row)
-    return f"KenLM {float(line.split()[-1]):.2f}, lmplz {seconds:.1f} s"
-
-
-def null() -> contextlib.AbstractContextManager:
-    return Path(os.devnull).open("wb")
+    train, test = (open_corpus([parts[part]]).read() for part in ("train", "test"))
+    peer = peer_kenlm.KenLM(train.replace("<unk>", "UNK"), order, folder)
+    lines = test.replace("<unk>", "UNK").removesuffix("\n").split("\n")
+    tokens = sum(len(line.split()) + 1 for line in lines)
+    perplexity = math.exp(math.fsum(peer.nats(lines)) / tokens)
+    return f"KenLM {perplexity:.2f}, lmplz {peer.seconds:.1f} s"
 
 
 def main() -> None:
@@ -108,6 +89,8 @@ def main() -> None:
         home = Path(temporary)
         for order in options.order:
             found, seconds = train(parts, order, home)
+            if order == options.order[0]:  # before lmplz, which takes most of the memory, has run
+                memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
             test, valid = found["test"], found["valid"]
             speed = scoring_speed(home / "checkpoints" / found["name"], parts["test"])
             print(
@@ -120,8 +103,7 @@ def main() -> None:
                 f"from shell to shell with reading, measuring and saving; "
                 f"{found['parameters']:,} parameters; scored at {speed:,.0f} tokens a second"
             )
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"    at most {children / 1024:,.0f} MiB of memory while training")
+    print(f"    {memory / 1024:,.0f} MiB of memory while training order {options.order[0]}")
 
 
 if __name__ == "__main__":

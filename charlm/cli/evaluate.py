@@ -35,7 +35,7 @@ from charlm.render.console import out, talk, warn
 @mix_option
 @click.option("--fit-mix", metavar="FILE", help="weights of the mixture that suit this text")
 @click.option("--pairs", metavar="FILE", help="good TAB bad lines, or BLiMP's JSON lines")
-@click.option("--line-end", is_flag=True, help="with --pairs: count the line end as well")
+@click.option("--line-end", is_flag=True, help="with --pairs: sentences are lines, line ends count")
 @click.option("--char-backoff", is_flag=True, help="price unknown words by their spelling, too")
 @click.option("--dynamic", is_flag=True, help="also let the model learn from what it has read")
 @click.option("--dynamic-rate", type=float, help="how fast it learns")

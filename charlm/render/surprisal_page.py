@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from charlm.tasks.score import ScoreResult, TokenScore
 
 # From paper to dark red: steps that also differ in lightness, so that grey prints can be read.
-GROUNDS = ("#ffffff", "#fdf3cf", "#fbd98b", "#f7ad5e", "#e2663f", "#9b1c2e")
+GROUNDS = ("#ffffff", "#fdf3cf", "#fbd98b", "#f7ad5e", "#cc4a22", "#9b1c2e")
 INKS = ("#222222", "#222222", "#222222", "#222222", "#ffffff", "#ffffff")
 COLUMNS, ADVANCE, LINE, MARGIN = 80, 9, 24, 16  # of the picture: characters, and pixels
 

@@ -61,7 +61,7 @@ def evaluate_pairs(
     Args:
         file: lines of `good TAB bad` or `good TAB bad TAB paradigm`, or JSON lines with
             `sentence_good`, `sentence_bad` and perhaps `UID`, as BLiMP has them.
-        line_end: the line end behind a sentence counts too, as its end.
+        line_end: a sentence is a line among others: it follows a line end, and its own counts.
 
     Raises:
         CorpusError: if the file cannot be read, or a line is no pair.
@@ -72,10 +72,10 @@ def evaluate_pairs(
         raise CorpusError(f"{file}: no pairs; a line is a good sentence, a TAB and a bad one")
     counts: dict[str, list[int]] = {}
     unknown = tokens = 0
-    end = "\n" if line_end else ""
+    end = "\n" if line_end else ""  # the one before is as likely in both of a pair
     for start in range(0, len(pairs), TOGETHER):
         part = pairs[start : start + TOGETHER]
-        sentences = [sentence + end for pair in part for sentence in (pair.good, pair.bad)]
+        sentences = [end + sentence + end for pair in part for sentence in (pair.good, pair.bad)]
         encoded = [opened.tokenizer.encode(sentence) for sentence in sentences]
         scores = [math.fsum(found.tolist()) for found in score_batch(opened.model, encoded)]
         unknown += sum(count_unknown(opened.tokenizer, ids) for ids in encoded)

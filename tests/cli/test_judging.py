@@ -7,6 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from charlm.cli.lines import stdin_batches
+from charlm.tasks.load import open_model
+from charlm.tasks.scoring import score_batch
 
 VOCAB = 31
 
@@ -209,6 +211,23 @@ def test_pairs_are_counted_by_paradigm(charlm, two):
         "model     flat\nfile      p.tsv\naccuracy  66.67% (2 of 3 pairs)\n"
         "mean      75.00% over 2 paradigms\nunknown   0.000%\n"
     ))  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "around"), [((), ""), (("--line-end",), "\n")])
+def test_sentences_that_are_lines_stand_between_line_ends(
+    charlm, two, monkeypatch, options, around
+):
+    seen = []
+
+    def watch(model, texts):
+        seen.extend(texts)
+        return score_batch(model, texts)
+
+    monkeypatch.setattr("charlm.tasks.pairs.score_batch", watch)
+    (two / "p.tsv").write_text("the fox\tfox the\n")
+    assert charlm("evaluate", "-m", "tiny", "--pairs", "p.tsv", *options)[0] == 0
+    decode = open_model("tiny").tokenizer.decode
+    assert [decode(ids) for ids in seen] == [f"{around}{s}{around}" for s in ("the fox", "fox the")]
 
 
 def test_pairs_come_as_json_lines_too(charlm, two):

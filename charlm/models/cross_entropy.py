@@ -47,8 +47,15 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
     Shapes:
         features: (N, D); weight: (V, D), both of the type of the products.
         bias: (V,) float32 or float64; targets: (N,) int64. returns: scalar, as `bias`.
+
+    Raises:
+        IndexError: on a CPU, if a target is not in the vocabulary.
     """
     if features.device.type == "cpu":
+        if len(targets):  # the kernel writes where they point
+            lowest, highest = (int(end) for end in torch.aminmax(targets))
+            if lowest < 0 or highest >= len(bias):
+                raise IndexError(f"targets {lowest} to {highest} in a vocabulary of {len(bias)}")
         loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
         return loss
     return F.cross_entropy(F.linear(features, weight).to(bias.dtype) + bias, targets)

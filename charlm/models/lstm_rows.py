@@ -88,12 +88,33 @@ class _LSTM(torch.autograd.Function):
         grad_inputs = grad_xp
         if index is not None:
             sums = cells.new_zeros(ctx.table_size, 4 * units)
-            where = index.view(-1).numpy()
+            where = index.reshape(-1).numpy()
             over_rows(
                 row_kernels.sum_rows, 4 * units, 64, numpy_view(flat), where, numpy_view(sums)
             )
             grad_inputs = sums.to(weight.dtype)
         return grad_inputs, None, grad_weight, back[:, :units].to(grad_h.dtype), carried
+
+
+def _check(inputs: Tensor, weight: Tensor, h0: Tensor, c0: Tensor, index: Tensor | None) -> None:
+    width, units = weight.shape
+    lead = inputs.shape[:-1] if index is None else index.shape
+    kept = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    shapes = (width, inputs.shape[-1], tuple(h0.shape), tuple(c0.shape), len(lead))
+    if shapes != (4 * units, width, (lead[-1], units), (lead[-1], units), 2):
+        raise ValueError(
+            f"shapes do not fit: inputs {tuple(inputs.shape)}, index {tuple(lead)}, weights "
+            f"{tuple(weight.shape)}, states {tuple(h0.shape)} and {tuple(c0.shape)}"
+        )
+    if (inputs.dtype, h0.dtype, c0.dtype) != (weight.dtype, kept, kept):
+        types = ", ".join(str(tensor.dtype) for tensor in (inputs, weight, h0, c0))
+        raise ValueError(f"types do not fit: {types}")
+    if units < 1 or (weight.dtype == torch.bfloat16 and units % 2):
+        raise ValueError(f"cannot run {units} units in {weight.dtype}")
+    if index is not None and index.numel():
+        lowest, highest = (int(end) for end in torch.aminmax(index))
+        if lowest < 0 or highest >= len(inputs):
+            raise IndexError(f"rows {lowest} to {highest} of {len(inputs)} were asked for")
 
 
 def lstm(
@@ -104,7 +125,13 @@ def lstm(
     Shapes:
         inputs: (T, B, 4H), pre-activations from the input with the bias, gates i, f, g, o; or
         (R, 4H) with `index` (T, B), which of these rows each step gets. In bfloat16 H is even.
-        weight_hh: (4H, H) of the same type. h0, c0: (B, H), float32 or float64.
+        weight_hh: (4H, H) of the same type. h0, c0: (B, H) of the type that sums are kept in:
+        float64 for float64, else float32.
+
+    Raises:
+        ValueError: if types or shapes do not fit: beyond this point nothing checks an address.
+        IndexError: if `index` names a row that is not there.
     """
+    _check(inputs, weight_hh, h0, c0, index)
     states, h, c = _LSTM.apply(inputs, index, weight_hh, h0, c0)  # type: ignore[no-untyped-call]
     return states, h, c

@@ -17,38 +17,48 @@ Source:
 from __future__ import annotations
 
 import functools
+import platform
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import codegen, config
 from numba.extending import intrinsic, register_jitable
 
 PANEL = 4  # vectors
 
 
 @functools.cache
-def _features() -> dict[str, bool]:
-    try:
-        return dict(llvmlite.binding.get_host_cpu_features())
-    except RuntimeError:  # LLVM cannot tell on every system
-        return {}
+def _features() -> frozenset[str]:
+    """Return what numba lets its code use: the processor's features, or those a user named.
+
+    An instruction beyond these does not fail to compile but ends the process.
+    """
+    named = config.CPU_FEATURES
+    listed: str = codegen.get_host_cpu_features() if named is None else named
+    return frozenset(part[1:] for part in listed.split(",") if part.startswith("+"))
 
 
 def has_bfloat16() -> bool:
     """Return whether the processor multiplies bfloat16 numbers in its vector registers."""
-    return _features().get("avx512bf16", False)
+    return "avx512bf16" in _features()
 
 
 def _vector_bytes() -> int:
-    if _features().get("avx512f", False):
+    if "avx512f" in _features():
         return 64
-    return 32 if _features().get("avx2", False) else 16
+    return 32 if "avx2" in _features() else 16
+
+
+def _registers() -> int:
+    """Return how many vector registers there are: x86 before AVX-512 has half as many as ARM."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+    return 16 if x86 and VECTOR_BYTES < 64 else 32
 
 
 VECTOR_BYTES = _vector_bytes()
-ROWS = 2 if VECTOR_BYTES == 32 else 4  # sums that fit in 16 registers, or in 32
+ROWS = _registers() // 8  # so many times `PANEL` sums, and weights and terms beside them
 
 
 class BFloat(ir.Type):  # type: ignore[misc]
@@ -100,7 +110,8 @@ class _Block:
             dot = self._function("llvm.x86.avx512bf16.dpbf16ps.512", self.sums, pairs, pairs)
             terms = (self.builder.bitcast(part, pairs) for part in (a, b))
             return self.builder.call(dot, [total, *terms])
-        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
+        # `llvm.fma` would be a call into C for each number where there is no such instruction
+        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.size}"
         return self.builder.call(
             self._function(name, self.sums, self.sums, self.sums), [a, b, total]
         )

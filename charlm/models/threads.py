@@ -37,7 +37,8 @@ def over_rows(work: Callable[..., None], rows: int, together: int, *args: Any) -
         work(0, rows, *args)
         return
     if _pool is None:
-        _pool = ThreadPoolExecutor(thread_name_prefix="charlm-rows")
+        # a part that waits for a thread would double the time: as many as there may be parts
+        _pool = ThreadPoolExecutor(max(parts, os.cpu_count() or 1), "charlm-rows")
     others = [
         _pool.submit(work, first, last, *args) for first, last in itertools.pairwise(borders[1:])
     ]

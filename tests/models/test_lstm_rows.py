@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from numba.core import config
 
-from charlm.models import lstm_rows, recurrence
+from charlm.models import lstm_rows, recurrence, registers
+from charlm.models.cross_entropy import linear_cross_entropy
 from charlm.models.layers import rows_can
 from charlm.models.registers import PANEL, ROWS, VECTOR_BYTES, has_bfloat16, panel_shape
 from charlm.models.threads import over_rows
@@ -123,3 +125,112 @@ def test_what_rows_cannot_do_is_left_to_products():
     assert not rows_can("gru", torch.empty(1, 8))
     assert not rows_can("lstm", torch.empty(1, 8, dtype=torch.float16))
     assert not rows_can("lstm", torch.empty(1, 7, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [("", set()), ("+sse2,-avx512bf16,+avx2", {"sse2", "avx2"})],
+    ids=["none", "some"],
+)
+def test_code_uses_no_instruction_that_numba_was_told_to_leave_out(monkeypatch, named, found):
+    monkeypatch.setattr(config, "CPU_FEATURES", named)
+    assert registers._features.__wrapped__() == found
+
+
+def arguments(**changes):
+    given = {
+        "inputs": torch.zeros(3, 5, 16),
+        "weight_hh": torch.zeros(16, 4),
+        "h0": torch.zeros(5, 4),
+        "c0": torch.zeros(5, 4),
+    }
+    return given | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"h0": torch.zeros(4, 4)},
+            ValueError,
+            r"shapes do not fit: inputs (3, 5, 16), index (3, 5), weights (16, 4), "
+            r"states (4, 4) and (5, 4)",
+        ),
+        (
+            {"c0": torch.zeros(5, 4, dtype=torch.float64)},
+            ValueError,
+            "types do not fit: torch.float32, torch.float32, torch.float32, torch.float64",
+        ),
+        (
+            {"inputs": torch.zeros(9, 16), "index": torch.full((3, 5), 9)},
+            IndexError,
+            "rows 9 to 9 of 9 were asked for",
+        ),
+        (
+            {"inputs": torch.zeros(9, 16), "index": torch.full((3, 5), -1)},
+            IndexError,
+            "rows -1 to -1 of 9 were asked for",
+        ),
+    ],
+    ids=["shapes", "types", "index", "negative index"],
+)
+def test_what_would_read_or_write_elsewhere_is_refused(changes, error, message):
+    with pytest.raises(error) as raised:
+        lstm_rows.lstm(**arguments(**changes))
+    assert str(raised.value) == message
+
+
+def test_an_odd_size_in_bfloat16_is_refused():
+    halves = {"inputs": torch.zeros(3, 5, 12), "weight_hh": torch.zeros(12, 3)}
+    given = {name: tensor.bfloat16() for name, tensor in halves.items()}
+    with pytest.raises(ValueError, match=r"cannot run 3 units in torch\.bfloat16"):
+        lstm_rows.lstm(**given, h0=torch.zeros(5, 3), c0=torch.zeros(5, 3))
+
+
+@pytest.mark.parametrize("target", [-1, 7])
+def test_a_target_outside_the_vocabulary_is_refused(target):
+    with pytest.raises(IndexError) as raised:
+        linear_cross_entropy(
+            torch.zeros(1, 2), torch.zeros(7, 2), torch.zeros(7), torch.tensor([target])
+        )
+    assert str(raised.value) == f"targets {target} to {target} in a vocabulary of 7"
+
+
+def test_an_index_and_states_of_any_layout_give_the_same():
+    shape = (4, 3, 24)
+    index = torch.tensor([[0, 3, 3], [8, 3, 0], [1, 1, 8], [2, 0, 1]])
+
+    def plain(inputs, weight, h, c):
+        return lstm_rows.lstm(inputs, weight, h, c, index)
+
+    def strided(inputs, weight, h, c):
+        return lstm_rows.lstm(
+            inputs.t().contiguous().t(),
+            weight.t().contiguous().t(),
+            h.t().contiguous().t(),
+            c.t().contiguous().t(),
+            index.t().contiguous().t(),
+        )
+
+    wanted = gradients(plain, torch.float64, shape, index)
+    assert_near(gradients(strided, torch.float64, shape, index), wanted, 1e-12)
+
+
+def test_no_steps_and_no_rows_leave_the_state_as_it_was():
+    states, h, c = lstm_rows.lstm(
+        torch.zeros(0, 5, 16), torch.zeros(16, 4), torch.ones(5, 4), torch.ones(5, 4)
+    )
+    assert states.shape == (0, 5, 4)
+    assert torch.equal(h, torch.ones(5, 4))
+    assert torch.equal(c, torch.ones(5, 4))
+    states, h, c = lstm_rows.lstm(
+        torch.zeros(3, 0, 16), torch.zeros(16, 4), torch.ones(0, 4), torch.ones(0, 4)
+    )
+    assert states.shape == (3, 0, 4)
+
+
+def test_what_is_not_a_number_stays_visible():
+    inputs = torch.zeros(2, 3, 16)
+    inputs[0, 1, 3] = float("nan")
+    states, _, _ = lstm_rows.lstm(inputs, torch.zeros(16, 4), torch.zeros(3, 4), torch.zeros(3, 4))
+    assert states[0].isnan().any(dim=1).tolist() == [False, True, False]

@@ -11,27 +11,27 @@ float32. Two peers, both plain `nn.LSTM` in eager mode with PyTorch's own choice
 charlm's figure is that of the sequence: the last column says how far the two are apart. With
 `--lines`, the text as lines of some 40 characters: `score_batch` beside PyTorch's padded batches.
 
+NumPy's OpenBLAS chooses its kernels by the processor, unless OPENBLAS_CORETYPE names older ones, as
+some test environments do; what is set is said.
+
     python benchmarks/scoring.py [--chars 1000000] [--repeats 3] [--lines]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
 
-from charlm.base.processor import prefer_wide_products
+import numpy as np
+import torch
+from torch import nn
 
-prefer_wide_products()  # as `charlm score` does, before NumPy is imported
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
-
-from charlm.engine.config import LanguageModelConfig  # noqa: E402
-from charlm.engine.language_model import LanguageModel  # noqa: E402
-from charlm.engine.scoring import evaluate_ids, score_batch  # noqa: E402
+from charlm.engine.config import LanguageModelConfig
+from charlm.engine.language_model import LanguageModel
+from charlm.engine.scoring import evaluate_ids, score_batch
 
 VOCAB_SIZE, EMBEDDING_DIM, HIDDEN_SIZE, CHUNK, ROWS = 65, 128, 256, 1024, 64
 
@@ -113,7 +113,9 @@ def main() -> None:
     parser.add_argument("--lines", action="store_true", help="many short texts, not a long one")
     options = parser.parse_args()
     torch.manual_seed(0)
-    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; NumPy {np.__version__}")
+    kernels = os.environ.get("OPENBLAS_CORETYPE", "OpenBLAS's own choice")
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"NumPy {np.__version__}, kernels: {kernels}")
     plain = PlainModel().eval()
     config = LanguageModelConfig(
         vocab_size=VOCAB_SIZE, embedding_dim=EMBEDDING_DIM, hidden_size=HIDDEN_SIZE

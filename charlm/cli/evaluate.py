@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from charlm.base import processor
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus
 from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed
@@ -76,7 +75,6 @@ def evaluate(
     cache_given = _given("cache", cache, settings)
     if tune is not None and not (dynamic or cache):
         raise click.UsageError("--tune needs --dynamic or --cache")
-    processor.prefer_wide_products()
     opened = open_mixed(models, mix, device)
     if fit_mix is not None:
         from charlm.tasks.mixture import fit_mixture

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from charlm.base import processor
 from charlm.cli.command import Command
 from charlm.cli.lines import stdin_batches
 from charlm.cli.mixing import NUMBERS, device_option, mix_option, models_option, open_mixed
@@ -73,7 +72,6 @@ def rank(
     """
     if tune is not None and (text or weights or best):
         raise click.UsageError("--tune finds weights and ranks nothing; leave out the rest")
-    processor.prefer_wide_products()
     opened = open_mixed(models, mix, device)
     if tune is not None:
         _tune(opened, tune, normalize, as_json=as_json)

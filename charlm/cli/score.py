@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from charlm.base import processor
 from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin, stdin_batches
 from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed
@@ -64,7 +63,6 @@ def score(
     Without a text, each line of standard input is one.
     """
     _check_usage(text, heatmap=heatmap, output=output, as_json=as_json)
-    processor.prefer_wide_products()
     opened = open_mixed(models, mix, device)
     from charlm.tasks.score import score_texts
 

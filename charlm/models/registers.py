@@ -35,7 +35,7 @@ def _features() -> frozenset[str]:
 
     An instruction beyond these does not fail to compile but ends the process.
     """
-    named = config.CPU_FEATURES
+    named = config.CPU_FEATURES  # type: ignore[attr-defined]
     listed: str = codegen.get_host_cpu_features() if named is None else named
     return frozenset(part[1:] for part in listed.split(",") if part.startswith("+"))
 

@@ -253,11 +253,8 @@ def _require_folder(folder: Path) -> None:
 
 
 def _no_model(folder: Path) -> str:
-    if (folder / "resume").is_dir():
-        return (
-            f"{folder} holds no model yet: its training stopped before the first save; "
-            "go on with --resume"
-        )
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
+        return f"{folder} holds no whole model: it has no {MANIFEST}; {REMEDY}"
     return f"{folder} holds no model: it has no {MANIFEST}; charlm train makes one"
 
 

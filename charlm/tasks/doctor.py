@@ -10,7 +10,7 @@ from charlm.store.checkpoint import load_model, load_resume, read_metrics
 from charlm.store.folder import NEXT, SAVING, check_folder
 from charlm.store.locate import find_model
 from charlm.store.lock import require_unlocked
-from charlm.store.manifest import MANIFEST, read_manifest
+from charlm.store.manifest import CARD, MANIFEST, read_manifest
 from charlm.tasks.doctor_disk import look_at_disk
 from charlm.tasks.doctor_machine import look_at_machine
 from charlm.tasks.finding import Finding
@@ -51,8 +51,9 @@ def check_model(name: str | None) -> ModelHealth:
     """
     found = find_model(name)
     folder = found.folder
-    faults = check_folder(folder) or _open_faults(folder)
-    notes = _notes(folder)
+    faults, notes = _without_card(check_folder(folder), folder)
+    faults += [] if faults else _open_faults(folder)
+    notes += _notes(folder)
     for read in (read_metrics, load_resume):
         try:
             state = read(folder)
@@ -70,6 +71,14 @@ def check_model(name: str | None) -> ModelHealth:
         notes=tuple(notes[:MAX_NOTES]),
         note=found.how,
     )
+
+
+def _without_card(faults: list[str], folder: Path) -> tuple[list[str], list[str]]:
+    """Part faults from notes: a model card is for people, who may write in it."""
+    card = folder / CARD
+    others = [fault for fault in faults if not fault.startswith(f"{card} ")]
+    edited = len(others) < len(faults)
+    return others, [f"{CARD} is not as it was saved; nothing depends on it"] if edited else []
 
 
 def _open_faults(folder: Path) -> list[str]:

@@ -183,6 +183,12 @@ def test_all_faults_of_a_model_are_told_at_once(charlm, tiny, save_tiny):
     assert lines[-1] == "  note: extra.pt is no file of the model; it is never opened"
 
 
+def test_a_model_card_may_be_written_in(charlm, tiny):
+    (tiny / "checkpoints" / "tiny" / "README.md").write_text("# My notes\n")
+    note = "README.md is not as it was saved; nothing depends on it"
+    assert charlm("doctor", "tiny") == (0, f"tiny: sound\n  note: {note}\n", "")
+
+
 def test_files_that_do_not_fit_each_other_are_a_fault(tiny, monkeypatch, forge):
     folder = tiny / "checkpoints" / "tiny"
     config = json.loads((folder / "config.json").read_text())

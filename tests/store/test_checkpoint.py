@@ -181,10 +181,10 @@ def test_what_is_no_model_folder_is_said(tmp_path):
     assert refusal(tmp_path) == (
         f"{tmp_path} holds no model: it has no manifest.json; charlm train makes one"
     )
-    (tmp_path / "resume").mkdir()
+    (tmp_path / "vocab.json").touch()
     assert refusal(tmp_path) == (
-        f"{tmp_path} holds no model yet: its training stopped before the first save; "
-        "go on with --resume"
+        f"{tmp_path} holds no whole model: it has no manifest.json; "
+        "copy the model folder again, or train it again"
     )
 
 

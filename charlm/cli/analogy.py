@@ -16,9 +16,9 @@ from charlm.cli.options import Word, json_option
         ("charlm analogy paris france rome --method 3cosmul -n 3", "by products of cosines"),
     ],
 )
-@click.argument("a")
-@click.argument("b")
-@click.argument("c")
+@click.argument("a", help="a word, as man")
+@click.argument("b", help="what it is to, as king")
+@click.argument("c", help="the word asked about, as woman")
 @vectors_option
 @click.option(
     "--method",
@@ -32,7 +32,10 @@ from charlm.cli.options import Word, json_option
 def analogy(
     a: str, b: str, c: str, model: str | None, method: str, top_n: int, as_json: bool
 ) -> None:
-    """Find what C is to, as A is to B; the three words are left out of the answer."""
+    """Find what C is to, as A is to B.
+
+    The three words are left out of the answer.
+    """
     from charlm.tasks.analogy import find_analogy
 
     opened = open_told(model)

@@ -40,7 +40,7 @@ def models(as_json: bool) -> None:
     from charlm.render.tables import show_table
 
     header = ("name", "kind", "model", "params", "bits/char", "perplexity", "age", "size")
-    show_table(header, [_row(s) for s in summaries], right={3, 4, 5, 6, 7})
+    show_table(header, [_row(s) for s in summaries], right={3, 4, 5, 6, 7}, spare=[7, 5])
     for summary in summaries:
         if summary.problem:
             warn(f"{summary.name}: {summary.problem}")

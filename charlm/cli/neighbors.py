@@ -55,7 +55,7 @@ def neighbors(
     top_n: int,
     as_json: bool,
 ) -> None:
-    """Find the words nearest to a word, by the cosine of their vectors.
+    """Find the words nearest to a word.
 
     Each WORD is asked for by itself, unless --together adds them up.
     """

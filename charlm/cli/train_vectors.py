@@ -46,7 +46,7 @@ def vectors(
     quiet: bool,
     **settings: Any,
 ) -> int:
-    """Learn a vector for each word of a text from the words around it.
+    """Learn a vector for each word of a text.
 
     Then ask with charlm neighbors and charlm analogy. Ctrl-C saves; --resume goes on.
     """

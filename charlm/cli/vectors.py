@@ -44,7 +44,13 @@ _words_option = click.option(
         ("charlm vectors evaluate wordsim353.tsv simlex.tsv", "pairs judged by people"),
     ],
 )
-@click.argument("file", nargs=-1, required=True, shell_complete=complete_file)
+@click.argument(
+    "file",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_file,
+    help="analogies, or pairs of words with a number",
+)
 @vectors_option
 @_method_option
 @click.option(
@@ -58,7 +64,7 @@ _words_option = click.option(
 def evaluate(
     file: tuple[str, ...], model: str | None, method: str, limit: int, as_json: bool
 ) -> None:
-    """Measure word vectors on analogies and on pairs judged for similarity.
+    """Measure word vectors on analogies and similarities.
 
     Analogies are files of four words a line, in sections; pairs of two words and a number. What
     the vectors have no word for is left out, and told as coverage.
@@ -145,7 +151,10 @@ def cluster(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Group words whose vectors point the same way, by k-means."""
+    """Group words whose vectors point the same way.
+
+    By k-means on vectors of length one.
+    """
     from charlm.tasks.vectors_cluster import cluster_words
 
     chosen = _chosen(word, words)
@@ -285,7 +294,10 @@ def convert(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write vectors in another form: word2vec's text or binary, GloVe's, or a model."""
+    """Write word vectors in another form.
+
+    word2vec's text or binary, GloVe's, or a model folder.
+    """
     if (target is None) == (name is None):
         raise click.UsageError("give either TARGET, a file, or --name NAME, a model")
     from charlm.tasks.vectors_convert import convert_to_file, convert_to_folder

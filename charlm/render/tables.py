@@ -37,18 +37,29 @@ def cut(text: str, columns: int) -> str:
 
 
 def show_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[int] = (),
+    spare: Sequence[int] = (),
 ) -> None:
-    """Write a table to stdout; every cell is made one harmless line first.
+    """Write a table to stdout; every title and cell is made one harmless line first.
 
     Args:
         header: a title a column.
         rows: the cells.
         right: columns to align at the right.
+        spare: columns that a terminal may lack, the first to go first, if that saves every row
+            from wrapping.
     """
+    header = [one_line(title) for title in header]
     clean = [[one_line(cell) for cell in row] for row in rows]
     limit = width(sys.stdout)
     if limit is not None:
+        kept = _fitting([header, *clean], spare, limit)
+        header = [header[column] for column in kept]
+        clean = [[row[column] for column in kept] for row in clean]
+        right = [place for place, column in enumerate(kept) if column in right]
         _show_fitted(header, clean, right, limit)
         return
     for number, line in enumerate(layout([header, *clean], right)):
@@ -68,6 +79,16 @@ def layout(table: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
     return lines
 
 
+def _fitting(table: Sequence[Sequence[str]], spare: Sequence[int], limit: int) -> list[int]:
+    """Return the columns to show: all without the fewest of `spare`, or all if none will do."""
+    widths = [max(map(columns_of, column)) for column in zip(*table, strict=True)]
+    for left_out in range(len(spare) + 1):
+        kept = [column for column in range(len(widths)) if column not in spare[:left_out]]
+        if sum(widths[column] + 2 for column in kept) - 2 <= limit:
+            return kept
+    return list(range(len(widths)))
+
+
 def _show_fitted(
     header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int], limit: int
 ) -> None:
@@ -81,7 +102,7 @@ def _show_fitted(
     console = Console(width=limit, force_terminal=wants_color(sys.stdout))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, title in enumerate(header):
-        table.add_column(title, justify="right" if index in right else "left")
+        table.add_column(Text(title), justify="right" if index in right else "left")
     for row in rows:
         table.add_row(*map(Text, row))
     unlimited = console.options.update(max_width=100_000)

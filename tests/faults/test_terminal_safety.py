@@ -17,6 +17,9 @@ from charlm.ngram.folder import save_ngram
 from charlm.ngram.kneser_ney import build_ngram
 from charlm.store.checkpoint import save_model
 from charlm.text.tokenizers import TokenizerConfig, train_tokenizer
+from charlm.vectors.config import VectorsConfig
+from charlm.vectors.folder import save_vectors
+from charlm.vectors.words import Words
 
 # Colours and the moves of a redrawn line are charlm's own; none of the evil ones looks so.
 OWN = re.compile(r"\x1b\[(?:[0-9;]{0,30}m|\?25[hl]|[0-9]?[AKG])|\r")
@@ -82,6 +85,18 @@ def home(tmp_path_factory):
         training={"note": TEXT},
         card=TEXT,
     )
+    words = (*EVIL, "the", "cat", "sat")
+    save_vectors(
+        home / "checkpoints" / "points",
+        VectorsConfig(words=len(words), dim=4),
+        Words.of(words),
+        np.random.default_rng(0).normal(size=(len(words), 4)).astype(np.float32),
+        np.arange(len(words), 0, -1),
+        tokenizer_config={"kind": "word"},
+        training={"note": TEXT},
+        card=TEXT,
+    )
+    (home / f"{NAME}.pairs").write_text(f"the\tcat\t{TEXT}\n")
     (home / "corpora").mkdir()
     for path in (home / f"{NAME}.txt", home / "corpora" / "mine.txt"):
         path.write_text(TEXT * 4)
@@ -105,6 +120,18 @@ LINES = [
     ["score", "-m", EVIL_PATH, "--json", "--tokens", TEXT],
     ["rank", "-m", "words", TEXT, "the cat"],
     ["evaluate", "-m", "words", f"{NAME}.txt"],
+    ["neighbors", "-m", "points", "the"],
+    ["neighbors", "-m", "points", EVIL[0], TEXT],
+    ["neighbors", "-m", "points", "the", "--json"],
+    ["neighbors", "-m", f"./{NAME}.txt", "the"],
+    ["analogy", "-m", "points", "the", "cat", "sat"],
+    ["analogy", "-m", "points", "the", "cat", NAME],
+    ["vectors", "evaluate", f"{NAME}.pairs", "-m", "points"],
+    ["vectors", "cluster", "-m", "points", "--clusters", "3"],
+    ["vectors", "plot", "-m", "points"],
+    ["vectors", "convert", "points", f"{NAME}.made"],
+    ["vectors", "convert", f"{NAME}.txt", "-o", NAME],
+    ["train", "vectors", f"{NAME}.txt", "--min-count", "1", "--dim", "4", "-o", "learnt"],
     ["models"],
     ["models", "--json"],
     ["show", "words"],

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charlm.render.console import is_terminal, one_line, out, wants_color
 from charlm.render.tables import columns_of
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 _COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf")
 _PALETTE = (6, 1, 2, 5, 3, 4)
+# where the machine has one of them, Chinese and Japanese words can be drawn
+_MORE_FONTS = (
+    "Noto Sans CJK SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "PingFang SC",
+    "Heiti SC",
+    "Hiragino Sans GB",
+    "Arial Unicode MS",
+)
 _WIDE, _HIGH, _MARGIN = 960, 720, 60
 
 
@@ -129,13 +139,19 @@ def _page(picture: Picture) -> str:
 
 
 def _png(picture: Picture) -> bytes:
+    import warnings
+
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import font_manager, pyplot
 
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = ["DejaVu Sans", *(name for name in _MORE_FONTS if name in there)]
     # Words are untrusted: no formulas.
-    with matplotlib.rc_context({"text.parse_math": False}):
+    settings: Any = {"text.parse_math": False, "font.family": fonts}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box is drawn for it
         figure, axes = pyplot.subplots(figsize=(12, 9), layout="constrained")
         for word in picture.words:
             fill = _COLORS[(word.cluster - 1) % len(_COLORS)]

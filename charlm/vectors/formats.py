@@ -190,13 +190,16 @@ def _is_text_row(data: Any, start: int, dim: int) -> bool:
     """Return whether a line with so many numbers begins there; rows in binary do not look so."""
     limit = start + MAX_WORD_BYTES + dim * (_LONGEST_NUMBER + 1)
     line = data[start : min(limit, len(data))].split(b"\n", 1)[0]
-    fields = line.split()
-    if len(fields) < 2:
-        return False
-    if all(map(_is_number, fields[max(1, len(fields) - dim) :])):
+    fields = line.split()[1:][-dim:]
+    numbers = sum(map(_is_number, fields))
+    if fields and numbers == len(fields):
         return True
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
     # a damaged row of text is for the text reader to tell about
-    return all(byte >= 32 or byte in b"\t\r" for byte in line) and len(fields) > dim // 2
+    return 2 * numbers > len(fields) and all(byte >= 32 or byte in b"\t\r" for byte in line)
 
 
 def _read_text(data: Any, start: int, promised: int | None, dim: int, where: str) -> ReadVectors:
@@ -241,7 +244,7 @@ def _parse_row(
 ) -> tuple[bytes, npt.NDArray[np.float32]]:
     parts = line.rstrip().rsplit(maxsplit=dim)
     if len(parts) == dim + 1:
-        values = np.fromstring(b" ".join(parts[1:]), dtype=np.float32, sep=" ")
+        values = _numbers(b" ".join(parts[1:]))
         if len(values) == dim:
             return parts[0].strip(), values
     numbers = len(parts) - 1
@@ -249,6 +252,13 @@ def _parse_row(
         if not _is_number(field):
             raise rows.wrong(number, f"number {place} is {_shown(field)}")
     raise rows.wrong(number, f"{max(numbers, 0):,} numbers, expected {dim:,}")
+
+
+def _numbers(text: bytes) -> npt.NDArray[np.float32]:
+    try:
+        return np.fromstring(text, dtype=np.float32, sep=" ")
+    except ValueError:  # older versions of NumPy warn, and return what comes before
+        return np.empty(0, dtype=np.float32)
 
 
 def _read_binary(data: Any, start: int, promised: int, dim: int, where: str) -> ReadVectors:

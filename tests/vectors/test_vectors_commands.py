@@ -1,0 +1,238 @@
+"""Word vectors from the command line: trained, resumed, asked, measured, converted, refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charlm.store.checkpoint import load_model, load_resume
+from charlm.tasks import train_vectors as task
+from charlm.tasks.interrupt import Interrupts
+from charlm.vectors.folder import restore_vectors
+
+TRAIN = (
+    "train",
+    "vectors",
+    "--epochs",
+    "3",
+    "--dim",
+    "8",
+    "--threads",
+    "1",
+    "-q",
+    "--subsample",
+    "0",
+)
+
+
+def matrix_of(home, name):
+    return restore_vectors(load_model(home / "checkpoints" / name))[1].matrix
+
+
+def test_trained_vectors_answer_queries(charlm, topics):
+    status, out, err = charlm(*TRAIN, topics, "-o", "t", "--json", "--epochs", "40")
+    record = json.loads(out)
+    assert (status, err) == (0, "")
+    assert list(record) == [
+        "name", "kind", "parameters", "steps", "epochs", "duration_seconds", "words_per_second",
+        "device",
+    ]  # fmt: skip
+    assert (record["name"], record["kind"], record["epochs"]) == ("t", "vectors", 40.0)
+    status, out, err = charlm("neighbors", "cat", "-m", "t", "-n", "3", "--json")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [list(one) for one in answers] == [["query", "word", "similarity"]] * 3
+    assert answers[0]["query"] == "cat"
+    status, out, _ = charlm("analogy", "cat", "runs", "fig", "-m", "t", "-n", "2", "--json")
+    assert [json.loads(line)["query"] for line in out.splitlines()] == ["cat : runs :: fig : ?"] * 2
+    status, out, _ = charlm("neighbors", "-m", "t", "-n", "1", stdin=b"cat\n\nfig\n")
+    assert len(out.splitlines()) == 5  # two tables and the line between them
+
+
+def test_the_same_seed_gives_the_same_file(charlm, topics, home):
+    for name in ("a", "b"):
+        assert charlm(*TRAIN, topics, "-o", name)[0] == 0
+    np.testing.assert_array_equal(matrix_of(home, "a"), matrix_of(home, "b"))
+
+
+@pytest.mark.parametrize("method", ["sgns", "cbow", "glove", "pmi-svd"])
+def test_an_interrupted_training_goes_on_to_the_same_vectors(
+    charlm, topics, home, monkeypatch, method
+):
+    assert charlm(*TRAIN, topics, "-o", "whole", "--method", method)[0] == 0
+
+    class Stopped(Interrupts):
+        def __enter__(self):
+            self.signal = ""
+            return self
+
+        def __exit__(self, *_):
+            return
+
+    signals = Stopped()
+    told = task._Clock.step
+
+    def step(clock, *args):
+        signals.signal = "SIGINT"
+        return told(clock, *args)
+
+    monkeypatch.setattr(task, "Interrupts", lambda: signals)
+    with monkeypatch.context() as patched:
+        patched.setattr(task._Clock, "step", step)
+        status, _, err = charlm(*TRAIN, topics, "-o", "part", "--method", method)
+    if method != "glove" or status == 130:
+        assert status == 130
+        assert err.splitlines()[-1] == (
+            "charlm: go on with: charlm train vectors --resume --name part"
+        )
+        assert load_resume(home / "checkpoints" / "part") is not None
+        assert charlm("train", "vectors", "--resume", "-o", "part", "-q")[0] == 0
+    assert load_resume(home / "checkpoints" / "part") is None
+    np.testing.assert_array_equal(matrix_of(home, "part"), matrix_of(home, "whole"))
+
+
+REFUSED = {
+    "dim 0": (
+        ("train", "vectors", "topics.txt", "--dim", "0"),
+        2,
+        "charlm: --dim must be at least 1, got 0; try: charlm train vectors --help",
+    ),
+    "nothing frequent": (
+        ("train", "vectors", "topics.txt", "--min-count", "100000"),
+        1,
+        "charlm: topics.txt: no word occurs 100,000 times or more; lower --min-count or give more "
+        "text",
+    ),
+    "one word": (
+        ("train", "vectors", "one.txt"),
+        1,
+        "charlm: one.txt: only one word occurs 5 times or more, 'spam'; lower --min-count or give "
+        "more text",
+    ),
+    "blank": (
+        ("train", "vectors", "blank.txt"),
+        1,
+        "charlm: blank.txt: nothing but blanks; expected text to train on",
+    ),
+    "nothing to resume": (
+        ("train", "vectors", "--resume", "-o", "none"),
+        1,
+        "charlm: nothing to resume: there is no checkpoints/none; leave out --resume",
+    ),
+    "unknown word": (
+        ("neighbors", "kinng", "-m", "v.txt"),
+        1,
+        "charlm: no vector for 'kinng' (did you mean 'king'?)",
+    ),
+    "unknown in an analogy": (
+        ("analogy", "king", "quen", "zzz", "-m", "v.txt"),
+        1,
+        "charlm: no vector for 'quen' (did you mean 'queen'?)",
+    ),
+    "zero": (
+        ("neighbors", "nought", "-m", "v.txt"),
+        1,
+        "charlm: the vector of 'nought' is zero, and has no neighbours",
+    ),
+    "target exists": (
+        ("vectors", "convert", "v.txt", "v.txt"),
+        1,
+        "charlm: v.txt exists; add --overwrite to replace it",
+    ),
+    "too few to cluster": (
+        ("vectors", "cluster", "-k", "9", "-m", "v.txt"),
+        1,
+        "charlm: 3 words with a vector, too few for 9 clusters",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_is_told_in_one_line(charlm, topics, home, monkeypatch, name):
+    monkeypatch.setenv("CHARLM_HOME", ".")
+    (home / "one.txt").write_text("spam " * 50)
+    (home / "blank.txt").write_text("  \n \n")
+    (home / "v.txt").write_text("3 2\nking 1 0\nqueen 1 1\nnought 0 0\n")
+    argv, wanted, message = REFUSED[name]
+    status, out, err = charlm(*argv)
+    assert (status, out) == (wanted, "")
+    assert message in err.splitlines()
+
+
+def test_vectors_are_converted_there_and_back(charlm, topics, home):
+    charlm(*TRAIN, topics, "-o", "t")
+    assert charlm("vectors", "convert", "t", "t.bin")[1] == ("wrote t.bin: 13 words x 8, binary\n")
+    status, out, _ = charlm("vectors", "convert", "t.bin", "-o", "back")
+    assert (status, out) == (0, f"wrote {home}/checkpoints/back: 13 words x 8, folder\n")
+    np.testing.assert_array_equal(matrix_of(home, "back"), matrix_of(home, "t"))
+
+
+def test_analogies_and_pairs_are_measured_with_their_coverage(charlm, home):
+    (home / "v.txt").write_text(
+        "5 3\nman 1 0 0\nking 1 1 0\nwoman 0 0 1\nqueen 0 1 1\npear 1 0 1\n"
+    )
+    (home / "q.txt").write_text(": family\nman king woman queen\nman king girl princess\n")
+    (home / "s.txt").write_text("man king 9\nman woman 5\nman pear 8\nman cat 1\n")
+    status, out, _ = charlm("vectors", "evaluate", "q.txt", "s.txt", "-m", "v.txt", "--json")
+    first, second = map(json.loads, out.splitlines())
+    assert status == 0
+    assert (first["analogy_accuracy"], first["covered"], first["total"]) == (1.0, 1, 2)
+    assert (second["covered"], second["total"]) == (3, 4)
+    assert second["similarity_spearman"] == pytest.approx(0.8660254)
+
+
+def test_words_are_drawn_in_the_terminal_and_as_pages(charlm, home):
+    (home / "v.txt").write_text("3 2\n<b>king</b> 5 0\nqueen 0 5\n王 -5 -5\n")
+    status, out, _ = charlm("vectors", "plot", "-m", "v.txt")
+    assert status == 0
+    assert out.splitlines()[0] == "3 words of v.txt by PCA"
+    assert all(any(word in line for line in out.splitlines()) for word in ("queen", "王"))
+    for name in ("p.html", "p.svg", "p.png"):
+        assert charlm("vectors", "plot", "-m", "v.txt", "--output", name)[0] == 0
+    page = (home / "p.html").read_text()
+    assert "<b>" not in page
+    assert "&lt;b&gt;king&lt;/b&gt;" in page
+    assert (home / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_clusters_of_given_words_warn_of_unknown_ones(charlm, home):
+    (home / "v.txt").write_text("4 2\na 1 0\nb 0.9 0.1\nc 0 1\nd 0.1 0.9\n")
+    (home / "words.txt").write_text("a\nb\nc\nx\n")
+    status, out, err = charlm(
+        "vectors", "cluster", "-k", "2", "--words", "words.txt", "-m", "v.txt", "--json"
+    )
+    assert status == 0
+    assert err == "charlm: warning: no vector for x\n"
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [[one["word"] for one in cluster["words"]] for cluster in found] in (
+        [["a", "b"], ["c"]],
+        [["b", "a"], ["c"]],
+    )
+
+
+def test_a_language_model_answers_with_its_embedding(charlm):
+    status, out, _ = charlm("neighbors", "e", "-m", "shakespeare", "-n", "2", "--json")
+    assert status == 0
+    assert len(out.splitlines()) == 2
+
+
+def test_a_query_imports_neither_torch_nor_numba(charlm, topics, home):
+    charlm(*TRAIN, topics, "-o", "t")
+    code = (
+        "import sys\nfrom charlm.cli.app import run\n"
+        "status = run(['neighbors', 'cat', '-m', 't'])\n"
+        "bad = {'torch', 'numba', 'llvmlite', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'{status} {bad}' if status or bad else 0)"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -253,7 +253,13 @@ def _require_folder(folder: Path) -> None:
 
 
 def _no_model(folder: Path) -> str:
-    if any(not path.name.startswith(".") for path in folder.iterdir()):
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if "resume" in names <= {"resume", "metrics.jsonl"}:
+        return (
+            f"{folder} holds no model, only a training state; go on with --resume, or train it "
+            "again with --overwrite"
+        )
+    if names - {"metrics.jsonl"}:
         return f"{folder} holds no whole model: it has no {MANIFEST}; {REMEDY}"
     return f"{folder} holds no model: it has no {MANIFEST}; charlm train makes one"
 

@@ -181,6 +181,11 @@ def test_what_is_no_model_folder_is_said(tmp_path):
     assert refusal(tmp_path) == (
         f"{tmp_path} holds no model: it has no manifest.json; charlm train makes one"
     )
+    (tmp_path / "resume").mkdir()  # word vectors are saved when they are whole
+    assert refusal(tmp_path) == (
+        f"{tmp_path} holds no model, only a training state; go on with --resume, or train it "
+        "again with --overwrite"
+    )
     (tmp_path / "vocab.json").touch()
     assert refusal(tmp_path) == (
         f"{tmp_path} holds no whole model: it has no manifest.json; "

@@ -34,10 +34,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         features, weight, grad_logits = ctx.saved_tensors
-        grad_features = (grad_logits @ weight) * grad.to(features.dtype)
-        grad_weight = (grad_logits.t() @ features) * grad.to(weight.dtype)
+        grad_features = grad_logits @ weight
+        grad_weight = grad_logits.t() @ features
         ones = grad_logits.new_ones(1, len(grad_logits))  # a product sums faster than `sum` does
-        grad_bias = (ones @ grad_logits)[0].to(grad.dtype) * grad
+        grad_bias = (ones @ grad_logits)[0].to(grad.dtype)
+        if grad.item() != 1.0:
+            grad_features *= grad.to(features.dtype)
+            grad_weight *= grad.to(weight.dtype)
+            grad_bias *= grad
         return grad_features, grad_weight, grad_bias, None
 
 

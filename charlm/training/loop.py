@@ -12,7 +12,13 @@ from charlm.base.errors import TaskError
 from charlm.models.language_model import LanguageModel
 from charlm.models.layers import State
 from charlm.training.batches import Streams
-from charlm.training.optim import AveragedWeights, clip_gradients, schedule, set_learning_rate
+from charlm.training.optim import (
+    AdamW,
+    AveragedWeights,
+    clip_gradients,
+    schedule,
+    set_learning_rate,
+)
 
 LOSS_SCALE = 1024.0
 
@@ -36,7 +42,7 @@ class Trainer:
     """All that changes while a model learns: everything a continuation needs."""
 
     model: LanguageModel
-    optimizer: torch.optim.Optimizer
+    optimizer: AdamW
     streams: Streams
     generator: torch.Generator
     learning_rate: float
@@ -82,7 +88,7 @@ def _train_step(trainer: Trainer, share: float) -> Update:
     rate = trainer.learning_rate * schedule(share)
     if not math.isfinite(value):
         raise _diverged(trainer, f"the loss is {value}", rate)
-    trainer.optimizer.zero_grad(set_to_none=True)
+    trainer.optimizer.zero_grad()
     _backward(loss, model)
     norm = clip_gradients(model.parameters(), trainer.max_grad_norm)
     if not math.isfinite(norm):

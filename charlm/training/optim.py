@@ -4,19 +4,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+BETAS, EPSILON = (0.9, 0.99), 1e-8
 
-def build_adamw(
-    model: nn.Module, *, learning_rate: float, weight_decay: float
-) -> torch.optim.AdamW:
-    """Return AdamW that decays matrices and leaves biases and embeddings alone.
+
+class AdamW:
+    """Adam with decoupled weight decay: `torch.optim.AdamW`, without what its generality costs.
+
+    For a small model half the time of an update of `torch.optim` goes into hooks, checks and the
+    sorting of tensors. Groups and state are arranged as there, one step count for all.
+
+    Args:
+        groups: dicts of `params` and their `weight_decay`.
 
     Source:
-        Loshchilov and Hutter (2019), arXiv:1711.05101.
+        Loshchilov and Hutter (2019), arXiv:1711.05101, algorithm 2.
     """
+
+    def __init__(self, groups: list[dict[str, Any]], *, lr: float) -> None:
+        self.param_groups = [{"lr": lr, **group} for group in groups]
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+
+    def zero_grad(self) -> None:
+        """Let go of all gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for group in self.param_groups:
+            moved = [p for p in group["params"] if p.grad is not None]
+            if not moved:
+                continue
+            states = [self._state(parameter) for parameter in moved]
+            steps = [state["step"] for state in states]
+            torch._foreach_add_(steps, 1.0)
+            torch._fused_adamw_(
+                moved,
+                [p.grad for p in moved],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],
+                steps,
+                lr=group["lr"],
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                weight_decay=group["weight_decay"],
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
+
+    def _state(self, parameter: Tensor) -> dict[str, Tensor]:
+        state = self.state.get(parameter)
+        if state is None:
+            state = self.state[parameter] = {
+                "step": torch.zeros((), device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        return state
+
+
+def build_adamw(model: nn.Module, *, learning_rate: float, weight_decay: float) -> AdamW:
+    """Return AdamW that decays matrices and leaves biases and embeddings alone."""
     decayed: list[Tensor] = []
     free: list[Tensor] = []
     for name, parameter in model.named_parameters():
@@ -26,7 +83,7 @@ def build_adamw(
         {"params": decayed, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), eps=1e-8, fused=True)
+    return AdamW(groups, lr=learning_rate)
 
 
 def schedule(progress: float, *, warmup: float = 0.03, floor: float = 0.1) -> float:
@@ -46,7 +103,7 @@ def schedule(progress: float, *, warmup: float = 0.03, floor: float = 0.1) -> fl
     return rise * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+def set_learning_rate(optimizer: AdamW, learning_rate: float) -> None:
     """Set the rate of every group."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
@@ -61,7 +118,9 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> float:
         Pascanu et al. (2013), arXiv:1211.5063.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if not gradients:
+        return 0.0
+    norm = float(torch.stack(torch._foreach_norm(gradients)).norm())
     if math.isfinite(norm) and norm > max_norm:
         torch._foreach_mul_(gradients, max_norm / norm)
     return norm

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from charlm.training.clock import Clock
-from charlm.training.optim import AveragedWeights, build_adamw, clip_gradients, schedule
+from charlm.training.optim import (
+    BETAS,
+    EPSILON,
+    AveragedWeights,
+    build_adamw,
+    clip_gradients,
+    schedule,
+    set_learning_rate,
+)
 
 
 def parameter(*values: float, grad: tuple[float, ...] | None = None) -> torch.nn.Parameter:
@@ -68,6 +76,50 @@ def test_only_matrices_are_decayed():
     decayed, free = build_adamw(model, learning_rate=0.1, weight_decay=0.2).param_groups
     assert [p.shape for p in decayed["params"]] == [(3, 2)]
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.2, 0.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_steps_are_those_of_torch_and_of_the_paper(dtype):
+    draw = torch.Generator().manual_seed(0)
+    models = [torch.nn.ModuleDict({"output": torch.nn.Linear(5, 3, dtype=dtype)}) for _ in "abc"]
+    for model in models[1:]:
+        model.load_state_dict(models[0].state_dict())
+    own = build_adamw(models[0], learning_rate=0.1, weight_decay=0.2)
+    groups = [
+        {"params": [getattr(models[1].output, name)], "weight_decay": decay}
+        for name, decay in (("weight", 0.2), ("bias", 0.0))
+    ]
+    peer = torch.optim.AdamW(groups, lr=0.1, betas=BETAS, eps=EPSILON)
+    weight = models[2].output.weight.detach().double()
+    first, second = torch.zeros_like(weight), torch.zeros_like(weight)
+    for step in range(1, 6):
+        rate = 0.1 / step
+        for optimizer in (own, peer):
+            set_learning_rate(optimizer, rate)
+            optimizer.zero_grad()
+        for ours, theirs in zip(models[0].parameters(), models[1].parameters(), strict=True):
+            ours.grad = torch.randn(ours.shape, generator=draw, dtype=dtype)
+            theirs.grad = ours.grad.clone()
+        own.step()
+        peer.step()
+        grad = models[0].output.weight.grad.double()
+        first = BETAS[0] * first + (1 - BETAS[0]) * grad
+        second = BETAS[1] * second + (1 - BETAS[1]) * grad**2
+        whole, spread = first / (1 - BETAS[0] ** step), second / (1 - BETAS[1] ** step)
+        weight = weight - rate * (whole / (spread.sqrt() + EPSILON) + 0.2 * weight)
+    for ours, theirs in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
+    limit = 1e-5 if dtype == torch.float32 else 1e-12
+    torch.testing.assert_close(models[0].output.weight.double(), weight, rtol=limit, atol=limit)
+
+
+def test_what_has_no_gradient_stays():
+    model = torch.nn.ModuleDict({"output": torch.nn.Linear(2, 3)})
+    before = model.output.weight.clone()
+    model.output.bias.grad = torch.ones(3)
+    build_adamw(model, learning_rate=0.1, weight_decay=0.2).step()
+    assert torch.equal(model.output.weight, before)
+    assert clip_gradients([model.output.weight], 1.0) == 0.0
 
 
 def test_the_clock_counts_what_was_used_before_and_no_long_gap(monkeypatch):

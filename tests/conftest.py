@@ -4,12 +4,22 @@ import dataclasses
 import hashlib
 import json
 
+import hypothesis
 import numpy as np
 import pytest
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.store.checkpoint import save_model
 from charlm.text.tokenizers import train_tokenizer
+
+# No test asserts a time, and a machine that pauses fails none; the same examples at every run.
+hypothesis.settings.register_profile(
+    "charlm",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("charlm")
 
 TEXT = "the quick brown fox jumps over the lazy dog [b]\n"
 METRICS = (

@@ -28,7 +28,7 @@ R = TypeVar("R")
 # Bytes of logits, or of gates, that may be in memory at once.
 CHUNK_BYTES = 16 * 2**20
 # A segment starts this many tokens early in the first pass, so that its state has warmed up.
-WARM_UP = 128
+WARM_UP = 64
 MOST_SEGMENTS = 128
 # A text this long is read in segments, though other texts could be read beside it.
 LONG = 16_384

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from charlm.ngram.config import NgramConfig
 from charlm.ngram.counting import Bools, IdArray, Level, count_ngrams
 from charlm.ngram.model import NgramModel
+from charlm.ngram.pruning import choose_kept, renumber
 
 Float64 = npt.NDArray[np.float64]
 FALLBACK = (0.5, 1.0, 1.5)
@@ -37,6 +38,7 @@ def build_ngram(
     order: int = 5,
     line_ends: Bools | None = None,
     line_end_id: int | None = None,
+    min_counts: Sequence[int] = (),
 ) -> NgramModel:
     """Return the model of a text.
 
@@ -47,6 +49,8 @@ def build_ngram(
         line_ends: which tokens end a line, (vocab,). The text goes on over them, but what follows
             is also what a text may begin with. None: only its own beginning is.
         line_end_id: the one token that ends a line, where every line is a text of its own.
+        min_counts: for bigrams, trigrams and so on, the count below which they are left out of
+            the finished model, see `pruning`; those not named are all kept.
 
     Raises:
         ValueError: if there is no token, or one outside the vocabulary.
@@ -57,13 +61,15 @@ def build_ngram(
     ends = ids[:-1] == line_end_id if apart or line_ends is None else line_ends[ids[:-1]]
     starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
     levels = count_ngrams(ids, order, vocab_size=vocab_size, starts=starts, apart=apart)
+    kept = choose_kept(levels, min_counts, vocab_size + 1)
+    arrays = _estimate(levels, kept, vocab_size)
     config = NgramConfig(
         order=order,
         vocab_size=vocab_size,
-        ngrams=(vocab_size, *(len(level.keys) for level in levels[1:])),
+        ngrams=(vocab_size, *(len(arrays[f"keys.{n}"]) for n in range(2, order + 1))),
         line_end_id=line_end_id,
     )
-    return NgramModel(config, _estimate(levels, vocab_size))
+    return NgramModel(config, arrays)
 
 
 def estimate_discounts(counts: npt.NDArray[np.int64]) -> Float64:
@@ -85,27 +91,35 @@ def estimate_discounts(counts: npt.NDArray[np.int64]) -> Float64:
     return np.array([0.0, *FALLBACK])
 
 
-def _estimate(levels: Sequence[Level], vocab_size: int) -> dict[str, npt.NDArray[Any]]:
+def _estimate(
+    levels: Sequence[Level], kept: Sequence[Bools], vocab_size: int
+) -> dict[str, npt.NDArray[Any]]:
     counts = levels[0].counts[:vocab_size]  # the mark itself is never predicted
     taken = estimate_discounts(counts)[np.minimum(counts, 3)]
     total = counts.sum()
     probs: Float64 = (counts - taken + taken.sum() / vocab_size) / total
     arrays: dict[str, npt.NDArray[Any]] = {"log_prob.1": _log(probs)}
     for length, level in enumerate(levels[1:], start=2):
-        contexts = len(levels[length - 2].counts)
-        probs, rest = _interpolate(level, probs, contexts, vocab_size + 1)
-        arrays[f"backoff.{length - 1}"] = _log(rest)
-        arrays[f"keys.{length}"] = level.keys
-        arrays[f"log_prob.{length}"] = _log(probs)
+        contexts, here = kept[length - 2], kept[length - 1]
+        probs, rest = _interpolate(level, probs, here, len(contexts), vocab_size + 1)
+        arrays[f"backoff.{length - 1}"] = _log(rest[contexts])
+        arrays[f"keys.{length}"] = renumber(level.keys[here], contexts, vocab_size + 1)
+        arrays[f"log_prob.{length}"] = _log(probs[here])
     return arrays
 
 
-def _interpolate(level: Level, lower: Float64, contexts: int, size: int) -> tuple[Float64, Float64]:
-    """Return p of each n-gram, and the mass each context leaves; 1 where nothing followed it."""
+def _interpolate(
+    level: Level, lower: Float64, kept: Bools, contexts: int, size: int
+) -> tuple[Float64, Float64]:
+    """Return p of each n-gram, and the mass each context leaves; 1 where nothing followed it.
+
+    What was seen of n-grams that are not kept is left too. Their own p here is of no use.
+    """
     parents = level.keys // size
     taken = estimate_discounts(level.counts)[np.minimum(level.counts, 3)]
     totals = np.bincount(parents, weights=level.counts, minlength=contexts)
-    left = np.bincount(parents, weights=taken, minlength=contexts)
+    freed = np.where(kept, taken, level.counts)
+    left = np.bincount(parents, weights=freed, minlength=contexts)
     rest = np.ones(contexts)
     np.divide(left, totals, out=rest, where=totals > 0)
     probs = (level.counts - taken) / totals[parents] + rest[parents] * lower[level.suffixes]

@@ -20,6 +20,7 @@ from charlm.text.tokenizers import TokenizerConfig, train_tokenizer
 from charlm.vectors.config import VectorsConfig
 from charlm.vectors.folder import save_vectors
 from charlm.vectors.words import Words
+from tests.spelling.making import save_made
 
 # Colours and the moves of a redrawn line are charlm's own; none of the evil ones looks so.
 OWN = re.compile(r"\x1b\[(?:[0-9;]{0,30}m|\?25[hl]|[0-9]?[AKG])|\r")
@@ -96,6 +97,7 @@ def home(tmp_path_factory):
         training={"note": TEXT},
         card=TEXT,
     )
+    save_made(home / "checkpoints" / "spells", TEXT * 30)
     (home / f"{NAME}.pairs").write_text(f"the\tcat\t{TEXT}\n")
     (home / "corpora").mkdir()
     for path in (home / f"{NAME}.txt", home / "corpora" / "mine.txt"):
@@ -131,6 +133,13 @@ LINES = [
     ["vectors", "plot", "-m", "points"],
     ["vectors", "convert", "points", f"{NAME}.made"],
     ["vectors", "convert", f"{NAME}.txt", "-o", NAME],
+    ["spell", "-m", "spells", TEXT, "teh cta"],
+    ["spell", "-m", "spells", "--show", f"teh {TEXT}"],
+    ["spell", "-m", "spells", "--explain", f"teh {TEXT}"],
+    ["spell", "-m", "spells", "--json", f"teh {TEXT}"],
+    ["spell", "-m", "spells", "--words", f"{NAME}.pairs", "teh"],
+    ["spell", "-m", EVIL_PATH, "teh"],
+    ["train", "speller", f"{NAME}.txt", "-o", "spelt"],
     ["train", "vectors", f"{NAME}.txt", "--min-count", "1", "--dim", "4", "-o", "learnt"],
     ["models"],
     ["models", "--json"],

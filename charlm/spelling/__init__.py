@@ -1,0 +1,1 @@
+"""Spelling correction: candidates, a model of misspelling, an n-gram model, and when to change."""

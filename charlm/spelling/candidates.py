@@ -1,0 +1,333 @@
+"""What a spelling may stand for: itself, words near it or that sound like it, two words.
+
+A form is a word of a text in lower case. Its options are found once and kept, for texts repeat
+themselves; many new forms are looked up together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.ngram.probing import ProbingModel
+from charlm.spelling.channel import Channel, classes_of
+from charlm.spelling.deletes import Deletes, build_deletes
+from charlm.spelling.distance import edit_distances
+from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
+from charlm.spelling.plausible import Plausibility
+from charlm.spelling.sound import sound_of
+
+Array = npt.NDArray[Any]
+Int64 = npt.NDArray[np.int64]
+
+KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, MERGE, FIXED = range(6)
+MOST_UNKNOWN, MOST_KNOWN = 24, 12
+_SOUND_SPREAD = 3
+_MOST_OPTIONS = 1_500_000
+_SHORT_FREQUENT = {1: 150, 2: 2_000, 3: 12_000}
+_SOUND_FREQUENT = 30_000
+_RARE = 15_000
+_VOWELS = frozenset("aeiouyàéèóаеиоуя")
+
+
+class Form(NamedTuple):
+    """Where the options of a form lie; the first is the form itself."""
+
+    first: int
+    size: int
+    known: bool
+
+
+class Options:
+    """All options of all forms seen so far, in arrays that grow.
+
+    Attributes:
+        tokens: (options, MOST_PARTS), -1 behind the last.
+        costs: (options,), -log p(form | option) in nats; of an unknown form itself, -log p of its
+            spelling.
+        kinds: (options,), what is done: KEEP, OTHER_WORD, …
+        texts: what would stand in the text.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.tokens: npt.NDArray[np.int32] = np.full((1024, MOST_PARTS), -1, dtype=np.int32)
+        self.costs: npt.NDArray[np.float32] = np.zeros(1024, dtype=np.float32)
+        self.kinds: npt.NDArray[np.uint8] = np.zeros(1024, dtype=np.uint8)
+        self.texts: list[str] = []
+
+    def add(self, tokens: Array, costs: Array, kinds: Array, texts: Sequence[str]) -> int:
+        """Append options and return the place of the first."""
+        first, last = len(self.texts), len(self.texts) + len(texts)
+        while last > len(self.costs):
+            self.tokens = np.concatenate([self.tokens, np.full_like(self.tokens, -1)])
+            self.costs = np.concatenate([self.costs, np.zeros_like(self.costs)])
+            self.kinds = np.concatenate([self.kinds, np.zeros_like(self.kinds)])
+        self.tokens[first:last], self.costs[first:last] = tokens, costs
+        self.kinds[first:last] = kinds
+        self.texts.extend(texts)
+        return first
+
+
+class Candidates:
+    """Finds and keeps the options of forms."""
+
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        deletes: Deletes,
+        channel: Channel,
+        model: ProbingModel,
+        plausibility: Plausibility,
+        sounds: tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]],
+        codes: Array,
+    ) -> None:
+        self.lexicon, self._deletes, self._channel = lexicon, deletes, channel
+        self._model, self._plausibility, self._sounds = model, plausibility, sounds
+        self._classes = classes_of(lexicon.alphabet)
+        self._all_codes = codes
+        self._lengths: Int64 = (codes != 0).sum(axis=0)
+        self._tokens = _surface_tokens(lexicon)
+        self.log_probs = _surface_log_probs(self._tokens, model)
+        self.options = Options()
+        self.forms: dict[str, Form] = {}
+        self.texts = list(lexicon.surfaces)
+        self._left: frozenset[str] = frozenset()
+        self._extra: Deletes | None = None
+
+    def leave_alone(self, words: Iterable[str]) -> None:
+        """Take words for right wherever they stand; they are not offered for others."""
+        self._left |= {_form(word) for word in words}
+        self._forget()
+
+    def add_words(self, words: Iterable[str]) -> None:
+        """Take words for right, and offer them where they are misspelt."""
+        forms = list(dict.fromkeys(_form(word) for word in words))
+        self.leave_alone(forms)
+        lexicon = self.lexicon
+        new = [
+            form
+            for form in forms
+            if form not in lexicon.ids
+            and 1 < len(form) <= LONGEST
+            and lexicon.letters.issuperset(form)
+        ]
+        if not new:
+            return
+        codes, lengths = lexicon.encode(new)
+        numbers = np.arange(len(new)) + len(self.texts)
+        self._extra = Deletes(build_deletes(codes, lengths, numbers))
+        self.texts += new
+        self._all_codes = np.concatenate([self._all_codes, codes], axis=1)
+        self._lengths = np.concatenate([self._lengths, lengths])
+        tokens = np.full((len(new), MOST_PARTS), -1, dtype=np.int32)
+        tokens[:, 0] = UNKNOWN
+        self._tokens = np.concatenate([self._tokens, tokens])
+        likely = np.full(len(new), self.log_probs[UNKNOWN], dtype=np.float32)
+        self.log_probs = np.concatenate([self.log_probs, likely])
+
+    def _forget(self) -> None:
+        self.forms.clear()
+        self.options.clear()
+
+    def look_up(self, forms: Sequence[str]) -> None:
+        """Make sure that `self.forms` has all of these."""
+        if len(self.options.texts) > _MOST_OPTIONS:
+            self._forget()
+        new = list(dict.fromkeys(form for form in forms if form not in self.forms))
+        if not new:
+            return
+        tokens = [self.lexicon.tokens(form) for form in new]
+        known = np.array([found is not None for found in tokens])
+        own = np.array(
+            [
+                self.lexicon.ids[form] if is_known else -1
+                for form, is_known in zip(new, known, strict=True)
+            ]
+        )
+        pairs = self._pairs(new, known, own)
+        self._store(new, tokens, known, pairs)
+
+    def _pairs(self, new: list[str], known: Array, own: Int64) -> tuple[Int64, Int64, Array]:
+        """Return (form, surface, cost) of the best options, in order of the forms."""
+        codes, lengths = self.lexicon.encode(new)
+        fits = np.array(
+            [len(form) <= LONGEST and self.lexicon.letters.issuperset(form) for form in new]
+        )
+        fits &= np.array([form not in self._left for form in new])
+        found = [self._near(np.flatnonzero(fits & known), codes, lengths, 1)]
+        found.append(self._near(np.flatnonzero(fits & ~known), codes, lengths, 2))
+        found.append(self._alike(new, np.flatnonzero(fits), known, own))
+        if self._extra is not None:
+            found.append(self._near(np.flatnonzero(fits & ~known), codes, lengths, 2, self._extra))
+        rows = np.concatenate([rows for rows, _ in found])
+        surfaces = np.concatenate([surfaces for _, surfaces in found])
+        keys = np.unique(rows << 32 | surfaces)
+        rows, surfaces = keys >> 32, keys & 0xFFFFFFFF
+        other = surfaces != own[rows]
+        rows, surfaces = rows[other], surfaces[other]
+        if not len(rows):
+            return rows, surfaces, np.zeros(0, np.float32)
+        costs = self._channel.costs(
+            self._codes(surfaces),
+            self._lengths[surfaces],
+            codes[:, rows],
+            lengths[rows],
+            self._classes,
+            band=_SOUND_SPREAD,
+        )
+        return self._best(rows, surfaces, costs, known)
+
+    def _codes(self, surfaces: Int64) -> Array:
+        codes: Array = self._all_codes[:, surfaces]
+        return codes
+
+    def _near(
+        self,
+        rows: Int64,
+        codes: Array,
+        lengths: Int64,
+        distance: int,
+        index: Deletes | None = None,
+    ) -> tuple[Int64, Int64]:
+        index = index or self._deletes
+        found, surfaces = index.find(codes[:, rows], lengths[rows], distance)
+        found = rows[found]
+        size = lengths[found]
+        limit = np.full(LONGEST + 1, 1 << 40)
+        for length, frequent in _SHORT_FREQUENT.items():
+            limit[length] = frequent
+        fits = np.abs(self._lengths[surfaces] - size) <= distance
+        if index is self._deletes:
+            fits &= surfaces < limit[size]
+        found, surfaces = found[fits], surfaces[fits]
+        far = edit_distances(
+            codes[:, found],
+            lengths[found],
+            self._codes(surfaces),
+            self._lengths[surfaces],
+            most=distance,
+        )
+        near = far <= distance
+        return found[near], surfaces[near]
+
+    def _alike(self, new: list[str], rows: Int64, known: Array, own: Int64) -> tuple[Int64, Int64]:
+        hashes, numbers = self._sounds
+        wanted = np.array([sound_hash(sound_of(new[row])) for row in rows], dtype=np.uint32)
+        asked = (wanted != 0) & (~known[rows] | (own[rows] < _SOUND_FREQUENT))
+        rows, wanted = rows[asked], wanted[asked]
+        low, high = np.searchsorted(hashes, wanted), np.searchsorted(hashes, wanted, side="right")
+        sizes = np.minimum(high - low, 60)  # the most frequent come first
+        owner = np.repeat(np.arange(len(rows)), sizes)
+        places = np.arange(len(owner)) + np.repeat(low - np.cumsum(sizes) + sizes, sizes)
+        surfaces = numbers[places].astype(np.int64)
+        found = rows[owner]
+        lengths = np.array([len(form) for form in new], dtype=np.int64)[found]
+        spread = np.where(known[found], 2, _SOUND_SPREAD)
+        fits = np.abs(self._lengths[surfaces] - lengths) <= spread
+        fits &= ~known[found] | (surfaces < _SOUND_FREQUENT) | (surfaces >= self.lexicon.vocab_size)
+        return found[fits], surfaces[fits]
+
+    def _best(
+        self, rows: Int64, surfaces: Int64, costs: Array, known: Array
+    ) -> tuple[Int64, Int64, Array]:
+        promise = costs - self.log_probs[surfaces]
+        order = np.lexsort((promise, rows))
+        rows, surfaces, costs = rows[order], surfaces[order], costs[order]
+        first = np.searchsorted(rows, rows)
+        most = np.where(known[rows], MOST_KNOWN, MOST_UNKNOWN)
+        kept = np.arange(len(rows)) - first < most
+        return rows[kept], surfaces[kept], costs[kept]
+
+    def _store(
+        self,
+        new: list[str],
+        tokens: list[tuple[int, ...] | None],
+        known: Array,
+        pairs: tuple[Int64, Int64, Array],
+    ) -> None:
+        rows, surfaces, costs = pairs
+        starts = np.searchsorted(rows, np.arange(len(new) + 1))
+        plausible = -self._plausibility.log_probs(new)
+        splits = self._splits(new, known)
+        lexicon = self.lexicon
+        for number, form in enumerate(new):
+            here = slice(starts[number], starts[number + 1])
+            parts = splits.get(number, [])
+            count = 1 + starts[number + 1] - starts[number] + len(parts)
+            rows_tokens = np.full((count, MOST_PARTS), -1, dtype=np.int32)
+            own = tokens[number]
+            rows_tokens[0, : len(own or (UNKNOWN,))] = own or (UNKNOWN,)
+            rows_tokens[1 : count - len(parts)] = self._tokens[surfaces[here]]
+            kinds = np.full(count, OTHER_WORD, dtype=np.uint8)
+            kinds[0] = KEEP if own or form in self._left else KEEP_UNKNOWN
+            values = np.zeros(count, dtype=np.float32)
+            values[0] = 0.0 if own or form in self._left else plausible[number]
+            values[1 : count - len(parts)] = costs[here]
+            texts = [form, *[self.texts[surface] for surface in surfaces[here]]]
+            for place, (first, second) in enumerate(parts, count - len(parts)):
+                rows_tokens[place, :2] = lexicon.ids[first], lexicon.ids[second]
+                kinds[place] = SPLIT
+                texts.append(f"{first} {second}")
+            where = self.options.add(rows_tokens, values, kinds, texts)
+            self.forms[form] = Form(where, count, bool(known[number]) or form in self._left)
+
+    def _splits(self, new: list[str], known: Array) -> dict[int, list[tuple[str, str]]]:
+        ids, vocab_size = self.lexicon.ids, self.lexicon.vocab_size
+        asked: list[tuple[int, str, str]] = []
+        for number, form in enumerate(new):
+            if form in self._left or (known[number] and ids[form] < _RARE):
+                continue
+            for cut in range(1, len(form) - 1):
+                first, second = form[:cut], form[cut:]
+                if ids.get(first, vocab_size) >= vocab_size:
+                    continue
+                if ids.get(second, vocab_size) >= vocab_size:
+                    continue
+                if cut > 1 or first in _VOWELS:
+                    asked.append((number, first, second))
+        if not asked:
+            return {}
+        firsts = np.array([ids[first] for _, first, _ in asked])
+        seconds = np.array([ids[second] for _, _, second in asked])
+        good = self._model.has_pairs(firsts, seconds)
+        splits: dict[int, list[tuple[str, str]]] = {}
+        for (number, first, second), is_good in zip(asked, good, strict=True):
+            if is_good:
+                splits.setdefault(number, []).append((first, second))
+        return splits
+
+
+def _form(word: str) -> str:
+    return word.strip().lower().replace("’", "'")
+
+
+def sound_hash(key: str) -> int:
+    """Return a number for a sound, 0 for none."""
+    value = 0
+    for letter in key:
+        value = (value * 1_000_003 + ord(letter)) & 0xFFFFFFFF
+    return value
+
+
+def _surface_tokens(lexicon: Lexicon) -> npt.NDArray[np.int32]:
+    tokens = np.full((len(lexicon.surfaces), MOST_PARTS), -1, dtype=np.int32)
+    tokens[: lexicon.vocab_size, 0] = np.arange(lexicon.vocab_size)
+    for number in range(lexicon.vocab_size, len(lexicon.surfaces)):
+        parts = lexicon.tokens(lexicon.surfaces[number]) or (UNKNOWN,)
+        tokens[number, : len(parts)] = parts
+    return tokens
+
+
+def _surface_log_probs(tokens: npt.NDArray[np.int32], model: ProbingModel) -> Array:
+    scores = model.log_unigrams[tokens[:, 0]].copy()
+    for part in range(1, MOST_PARTS):
+        more = np.flatnonzero(tokens[:, part] >= 0)
+        scores[more] += model.score_pairs(tokens[more, part - 1], tokens[more, part])
+    return scores

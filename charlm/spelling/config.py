@@ -1,0 +1,62 @@
+"""The form of a speller, and the names of its arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from charlm.base.config import check, setting
+from charlm.spelling.lexicon import LONGEST, SPECIALS
+from charlm.spelling.plausible import KINDS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SpellerConfig:
+    """What stands in `config.json` of a speller, besides the weights."""
+
+    order: int = setting(5, "most words an n-gram has", ge=1, le=7)
+    vocab_size: int = setting(4, "words the n-gram model can predict", ge=4, le=2_000_000)
+    surfaces: int = setting(4, "words, with those that have apostrophes", ge=4, le=3_000_000)
+    alphabet: str = setting("", "letters of the words")
+    reach: int = setting(0, "how far an n-gram lies from its slot at most", ge=0, le=10_000)
+    slots: int = setting(1, "slots of the n-gram table", ge=1, le=2**33)
+    buckets: int = setting(1, "buckets of the remainders", ge=1, le=2**32)
+    postings: int = setting(0, "remainders of words", ge=0, le=2**32)
+    ngrams: int = setting(0, "n-grams in all", ge=0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each array by name."""
+        return {
+            "log_prob.1": (self.vocab_size,),
+            "backoff.1": (self.vocab_size + 1,),
+            "fingerprints": (self.slots,),
+            "log_probs": (self.slots,),
+            "backoffs": (self.slots,),
+            "starts": (self.buckets + 1,),
+            "prints": (self.postings,),
+            "words": (self.postings,),
+            "codes": (LONGEST, self.surfaces),
+            "capitals": (self.vocab_size,),
+            "sound_hashes": (self.surfaces - len(SPECIALS),),
+            "sound_words": (self.surfaces - len(SPECIALS),),
+            "plausible": (KINDS,) * 4,
+        }
+
+
+DTYPES = {
+    "log_prob.1": "float32",
+    "backoff.1": "float32",
+    "fingerprints": "uint32",
+    "log_probs": "uint16",
+    "backoffs": "uint16",
+    "starts": "uint32",
+    "prints": "uint16",
+    "words": "uint32",
+    "codes": "uint8",
+    "capitals": "uint8",
+    "sound_hashes": "uint32",
+    "sound_words": "uint32",
+    "plausible": "float16",
+}

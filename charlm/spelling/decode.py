@@ -1,0 +1,367 @@
+"""The best reading of many sentences at once.
+
+Every position has options (see `candidates`). First each is judged with one word on either side,
+and those far behind are dropped: most words then have only themselves left. The others are
+judged with all that the n-gram model sees, the positions around being read as is best so far, and
+again while anything around them changes. Neighbours take turns, so that two that are both
+misspelt find each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.ngram.probing import ProbingModel
+from charlm.spelling.candidates import (
+    FIXED,
+    KEEP,
+    KEEP_UNKNOWN,
+    OTHER_WORD,
+    SPLIT,
+    Candidates,
+    Form,
+)
+from charlm.spelling.lexicon import END, MOST_PARTS, NUMBER, UNKNOWN
+from charlm.spelling.sentences import (
+    END_KEY,
+    FIXED_KEYS,
+    NUMBER_KEY,
+    OTHER_KEY,
+    OWN_KEY,
+    START_KEY,
+    Position,
+)
+from charlm.spelling.weights import Weights
+from charlm.spelling.words import CAPITAL, CAPITALS
+
+Array = npt.NDArray[Any]
+Int64 = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
+
+_SLACK = 8.0
+_MOST = 10  # options of a position that the whole context judges
+_SWEEPS = 4
+_RATE = 0.02
+
+
+class Readings(NamedTuple):
+    """All options that were judged, in order of their positions, each position's own form first.
+
+    Attributes:
+        position: (rows,).
+        option: (rows,), number in `Options`.
+        prior: (rows,), what does not depend on the words around, in nats.
+        context: (rows,), log p of the option and the words behind it, before weighting.
+        score: (rows,), prior and weighted context; positions with one option have 0.
+        chosen: (positions,), the row that is best.
+        merged: positions that are best read as one word with the next: score gained, word.
+    """
+
+    position: Int64
+    option: Int64
+    prior: Float32
+    context: Float32
+    score: Float32
+    chosen: Int64
+    merged: dict[int, tuple[float, int]]
+
+
+class Decoder:
+    """Finds readings of positions."""
+
+    def __init__(self, candidates: Candidates, model: ProbingModel, weights: Weights) -> None:
+        self._candidates, self._model, self.weights = candidates, model, weights
+        self._reach = model.order - 1
+
+    def decode(self, positions: Sequence[Position]) -> Readings:
+        """Return the readings of consecutive positions."""
+        table = self._rows(positions)
+        table = self._drop_hopeless(table, self._judge_briefly(table))
+        context, score, chosen = self._judge(table)
+        merged = self._merge(table, positions, chosen, score)
+        return Readings(table.position, table.option, table.prior, context, score, chosen, merged)
+
+    def _forms(self, positions: Sequence[Position]) -> tuple[Int64, Int64, Array]:
+        candidates = self._candidates
+        candidates.look_up([p.key for p in positions if p.key not in FIXED_KEYS])
+        options, forms = candidates.options, candidates.forms
+        if START_KEY not in forms:
+            own = candidates.lexicon.ids.get("s", UNKNOWN)
+            for key, tokens in (
+                (START_KEY, (self._model.bos_id, -1, -1)),
+                (END_KEY, (END, self._model.bos_id, -1)),
+                (NUMBER_KEY, (NUMBER, -1, -1)),
+                (OTHER_KEY, (UNKNOWN, -1, -1)),
+                (OWN_KEY, (own, -1, -1)),
+            ):
+                place = options.add(
+                    np.array([tokens]), np.zeros(1), np.array([FIXED], dtype=np.uint8), [""]
+                )
+                forms[key] = Form(place, 1, True)
+        found = [forms[position.key] for position in positions]
+        first = np.array([form.first for form in found], dtype=np.int64)
+        count = np.array([form.size for form in found], dtype=np.int64)
+        known = np.array([form.known for form in found], dtype=bool)
+        return first, count, known
+
+    def _rows(self, positions: Sequence[Position]) -> _Table:
+        first, count, known = self._forms(positions)
+        case = np.array([position.case for position in positions], dtype=np.int64)
+        initial = np.array([position.initial for position in positions], dtype=bool)
+        seen = np.array([position.seen for position in positions], dtype=np.float32)
+        rate = np.array([position.rate for position in positions], dtype=np.float32)
+        frozen = (case == CAPITALS) & known
+        count = np.where(frozen, 1, count)
+        row_position = np.repeat(np.arange(len(positions)), count)
+        offsets = np.arange(len(row_position)) - np.repeat(np.cumsum(count) - count, count)
+        option = first[row_position] + offsets
+        options, weights = self._candidates.options, self.weights
+        kinds, costs = options.kinds[option], options.costs[option]
+        tokens = options.tokens[option]
+        typed_known = known[row_position]
+        prior = np.zeros(len(option), dtype=np.float32)
+        adjust = weights.rate * np.log(np.maximum(rate, 0.002) / _RATE)[row_position]
+        other = kinds == OTHER_WORD
+        change = np.where(typed_known, weights.realword, weights.nonword) + adjust
+        prior[other] = (change - weights.channel * costs)[other]
+        split = kinds == SPLIT
+        prior[split] = (np.where(typed_known, weights.split_known, weights.split) + adjust)[split]
+        prior[other | split] -= weights.margin
+        left = kinds == KEEP_UNKNOWN
+        if left.any():
+            at = row_position[left]
+            bonus = np.select(
+                [case[at] == CAPITALS, (case[at] == CAPITAL) & ~initial[at], case[at] == CAPITAL],
+                [weights.capitals, weights.name, weights.first_name],
+                0.0,
+            )
+            prior[left] = (
+                weights.unknown
+                - weights.plausible * costs[left]
+                + weights.seen * np.minimum(np.log2(seen[at]), 4.0)
+                + bonus
+            )
+        prior += self._case_terms(tokens, kinds, (case == CAPITAL) & ~initial, row_position)
+        return _Table(row_position, option, prior, tokens, kinds, len(positions))
+
+    def _case_terms(
+        self, tokens: Array, kinds: Array, capital: Array, row_position: Int64
+    ) -> Float32:
+        """Return how well options fit a capital inside a sentence."""
+        terms = np.zeros(len(tokens), dtype=np.float32)
+        rows = np.flatnonzero(capital[row_position] & ((kinds == KEEP) | (kinds == OTHER_WORD)))
+        if len(rows):
+            share = self._candidates.lexicon.capitals[tokens[rows, 0]] / np.float32(255.0)
+            terms[rows] = self.weights.case * np.log(share * 0.95 + 0.03)
+        return terms
+
+    def _judge_briefly(self, table: _Table) -> Float32:
+        """Return the score of each row with its nearest neighbours alone."""
+        model, weights = self._model, self.weights
+        start = np.searchsorted(table.position, np.arange(table.positions))
+        size = np.bincount(table.position, minlength=table.positions)
+        first_tokens = table.tokens[:, 0]
+        alone = table.prior + weights.model * self._alone(table.tokens)
+        guess = start.copy()
+        doubtful = np.flatnonzero((table.kinds[start] == KEEP_UNKNOWN) & (size > 1))
+        if len(doubtful):
+            guess[doubtful] = _best_rows(table.position, alone, table.positions)[doubtful]
+        last = _last_tokens(table.tokens)
+        before = np.concatenate([[model.bos_id], last[guess][:-1]])
+        after = np.concatenate([first_tokens[guess][1:], [model.bos_id]])
+        unsure = np.zeros(table.positions + 2, dtype=bool)
+        unsure[1:-1] = table.kinds[start] == KEEP_UNKNOWN
+        rows = np.flatnonzero(size[table.position] > 1)
+        at = table.position[rows]
+        tokens = table.tokens[rows]
+        score = alone.copy()
+        plain = model.log_unigrams[first_tokens[rows]]
+        linked = model.score_pairs(before[at], first_tokens[rows])
+        gain = np.where(unsure[at], 0.0, linked - plain)
+        behind = after[at]
+        asked = ~unsure[at + 2] & (behind != model.bos_id)
+        behind = np.where(asked, behind, END)
+        following = model.score_pairs(_last_tokens(tokens), behind) - model.log_unigrams[behind]
+        score[rows] += weights.model * (gain + np.where(asked, following, 0.0))
+        return score
+
+    def _alone(self, tokens: Array) -> Float32:
+        scores: Float32 = self._model.log_unigrams[tokens[:, 0]].copy()
+        for part in range(1, MOST_PARTS):
+            more = np.flatnonzero(tokens[:, part] >= 0)
+            scores[more] += self._model.score_pairs(tokens[more, part - 1], tokens[more, part])
+        return scores
+
+    def _drop_hopeless(self, table: _Table, score: Float32) -> _Table:
+        best = np.maximum.reduceat(
+            score, np.searchsorted(table.position, np.arange(table.positions))
+        )
+        own = np.ones(len(score), dtype=bool)
+        own[1:] = table.position[1:] != table.position[:-1]
+        kept = own | (score >= best[table.position] - _SLACK)
+        rows = np.flatnonzero(kept)
+        order = np.lexsort((-score[rows], table.position[rows]))
+        ranked = rows[order]
+        rank = np.arange(len(ranked)) - np.searchsorted(
+            table.position[ranked], table.position[ranked]
+        )
+        rows = np.sort(ranked[(rank < _MOST) | own[ranked]])
+        return table.take(rows)._replace(guess=score[rows])
+
+    def _judge(self, table: _Table) -> tuple[Float32, Float32, Int64]:
+        count = table.positions
+        start = np.searchsorted(table.position, np.arange(count))
+        size = np.bincount(table.position, minlength=count)
+        lengths = (table.tokens >= 0).sum(axis=1)
+        context = np.zeros(len(table.position), dtype=np.float32)
+        score = np.zeros(len(table.position), dtype=np.float32)
+        chosen = start.copy()
+        active = np.flatnonzero(size > 1)
+        if not len(active):
+            return context, score, chosen
+        # begin with what one neighbour says, for words that are not known
+        doubtful = table.kinds[start] == KEEP_UNKNOWN
+        chosen = np.where(doubtful, _best_rows(table.position, table.guess, count), start)
+        turn = np.zeros(count, dtype=np.int64)
+        turn[active] = np.arange(len(active)) & 1
+        due = np.zeros(count, dtype=bool)
+        due[active] = True
+        for _ in range(_SWEEPS):
+            for parity in (0, 1):
+                members = np.flatnonzero(due & (turn == parity))
+                if not len(members):
+                    continue
+                due[members] = False
+                rows = np.flatnonzero(np.isin(table.position, members, assume_unique=False))
+                context[rows] = self._window(table, rows, chosen, lengths)
+                score[rows] = table.prior[rows] + self.weights.model * context[rows]
+                best = _best_rows(table.position[rows], score[rows], count)[members]
+                moved = members[rows[best] != chosen[members]]
+                chosen[members] = rows[best]
+                for shift in range(-self._reach, self._reach + 1):
+                    near = moved + shift
+                    near = near[(near >= 0) & (near < count)]
+                    if shift:
+                        due[near] |= size[near] > 1
+            if not due.any():
+                break
+        return context, score, chosen
+
+    def _window(self, table: _Table, rows: Int64, chosen: Int64, lengths: Int64) -> Float32:
+        """Return log p of each row's tokens and of those behind them that they bear on."""
+        reach = self._reach
+        own = table.tokens[chosen]
+        stream = np.concatenate(
+            [np.full(reach, self._model.bos_id), own[own >= 0], np.full(reach, self._model.bos_id)]
+        ).astype(np.int32)
+        ends = np.cumsum(lengths[chosen]) + reach
+        at = table.position[rows]
+        result = np.empty(len(rows), dtype=np.float32)
+        steps = np.arange(reach)
+        for length in range(1, MOST_PARTS + 1):
+            members = np.flatnonzero(lengths[rows] == length)
+            if not len(members):
+                continue
+            place = at[members]
+            begin = ends[place] - lengths[chosen[place]]
+            matrix = np.concatenate(
+                [
+                    stream[begin[:, None] - reach + steps],
+                    table.tokens[rows[members], :length],
+                    stream[ends[place][:, None] + steps],
+                ],
+                axis=1,
+            )
+            result[members] = self._model.score_rows(matrix)[:, reach:].sum(axis=1)
+        return result
+
+    def _merge(
+        self, table: _Table, positions: Sequence[Position], chosen: Int64, score: Float32
+    ) -> dict[int, tuple[float, int]]:
+        """Return where two words are better read as one."""
+        pairs = self._mergeable(positions)
+        if not pairs:
+            return {}
+        reach, weights = self._reach, self.weights
+        own = table.tokens[chosen]
+        lengths = (own >= 0).sum(axis=1)
+        stream = np.concatenate(
+            [np.full(reach, self._model.bos_id), own[own >= 0], np.full(reach, self._model.bos_id)]
+        ).astype(np.int32)
+        ends = np.cumsum(lengths) + reach
+        steps = np.arange(reach)
+        merged: dict[int, tuple[float, int]] = {}
+        taken = -1
+        for at, word, prior in pairs:
+            if at <= taken:
+                continue
+            begin, end = ends[at] - lengths[at], ends[at + 1]
+            before, behind = stream[begin - reach + steps], stream[end + steps]
+            apart = np.concatenate([before, stream[begin:end], behind])[None]
+            joined = np.concatenate([before, [word], behind])[None].astype(np.int32)
+            kept = float(self._model.score_rows(apart)[0, reach:].sum())
+            one = float(self._model.score_rows(joined)[0, reach:].sum())
+            priors = float(table.prior[chosen[at]] + table.prior[chosen[at + 1]])
+            gain = prior + weights.model * (one - kept) - priors
+            if gain > 0:
+                merged[at] = (gain, word)
+                taken = at + 1
+        return merged
+
+    def _mergeable(self, positions: Sequence[Position]) -> list[tuple[int, int, float]]:
+        lexicon, forms = self._candidates.lexicon, self._candidates.forms
+        weights = self.weights
+        found = []
+        for at in range(len(positions) - 1):
+            one, two = positions[at], positions[at + 1]
+            if one.line < 0 or one.line != two.line or not two.spaced or one.end + 1 != two.start:
+                continue
+            if one.key[0] == "\0" or two.key[0] == "\0" or two.case or one.case == CAPITALS:
+                continue
+            word = lexicon.ids.get(one.key + two.key, lexicon.vocab_size)
+            if word >= lexicon.vocab_size:
+                continue
+            known = forms[one.key].known and forms[two.key].known
+            prior = weights.merge_known if known else weights.merge
+            adjust = weights.rate * float(np.log(max(one.rate, 0.002) / _RATE))
+            found.append((at, word, prior + adjust - weights.margin))
+        return found
+
+
+class _Table(NamedTuple):
+    position: Int64
+    option: Int64
+    prior: Float32
+    tokens: Array
+    kinds: Array
+    positions: int
+    guess: Float32 = np.zeros(0, dtype=np.float32)
+
+    def take(self, rows: Int64) -> _Table:
+        return self._replace(
+            position=self.position[rows],
+            option=self.option[rows],
+            prior=self.prior[rows],
+            tokens=self.tokens[rows],
+            kinds=self.kinds[rows],
+        )
+
+
+def _best_rows(position: Int64, score: Float32, count: int) -> Int64:
+    """Return the row of the highest score of each position that has rows; else 0."""
+    order = np.lexsort((-score, position))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = position[order[1:]] != position[order[:-1]]
+    best = np.zeros(count, dtype=np.int64)
+    best[position[order[first]]] = order[first]
+    return best
+
+
+def _last_tokens(tokens: Array) -> Array:
+    lengths = (tokens >= 0).sum(axis=1)
+    last: Array = tokens[np.arange(len(tokens)), lengths - 1]
+    return last

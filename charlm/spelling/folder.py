@@ -1,0 +1,80 @@
+"""A speller to and from a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from charlm.base.config import from_json, to_json
+from charlm.base.errors import CheckpointError
+from charlm.spelling.channel import parse_channel
+from charlm.spelling.config import DTYPES, SpellerConfig
+from charlm.spelling.lexicon import SPECIALS, Lexicon
+from charlm.spelling.speller import Speller, assemble
+from charlm.spelling.weights import Weights
+from charlm.store.checkpoint import StoredModel, save_model
+
+KIND = "speller"
+WORDS_FILE = "words.txt"
+CHANNEL_FILE = "channel.json"
+_SPECIAL_LINES = len(SPECIALS)
+
+
+def save_speller(folder: Path, speller: Speller, *, training: dict[str, Any], card: str) -> None:
+    """Make this the model of a folder, as `store.save_model` does."""
+    words = "\n".join(speller.lexicon.surfaces[_SPECIAL_LINES:]) + "\n"
+    save_model(
+        folder,
+        kind=KIND,
+        model_config={**to_json(speller.config), "weights": to_json(speller.weights)},
+        tokenizer_config={"name": "spelling"},
+        tokenizer_files={WORDS_FILE: words.encode(), CHANNEL_FILE: speller.channel_data},
+        tensors=speller.tensors,
+        training=training,
+        card=card,
+    )
+
+
+def restore_speller(stored: StoredModel) -> Speller:
+    """Return the speller that a folder holds.
+
+    Arrays that are mapped, not read, are checked where they are used.
+
+    Raises:
+        CheckpointError: if config, words, table or arrays are malformed, or do not fit.
+    """
+    where = f"{stored.folder}/config.json"
+    values = dict(stored.model_config)
+    try:
+        weights = from_json(Weights, values.pop("weights", {}), where=where)
+        config = from_json(SpellerConfig, values, where=where)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    if config.slots <= config.reach + 1 or config.buckets & (config.buckets - 1):
+        raise CheckpointError(f"{where}: sizes that no speller has; train it again")
+    is_read = isinstance(stored.buffer, bytes)
+    tensors = stored.tensors(config.tensor_shapes(), check_finite=is_read, floats_only=False)
+    wrong = [name for name, dtype in DTYPES.items() if tensors[name].dtype != dtype]
+    if wrong:
+        raise CheckpointError(f"{stored.folder}: {wrong[0]} is no {DTYPES[wrong[0]]}")
+    lexicon = _restore_lexicon(stored, config, tensors["capitals"])
+    data = stored.tokenizer_files.get(CHANNEL_FILE, b"")
+    channel = parse_channel(data, f"{stored.folder}/{CHANNEL_FILE}")
+    return assemble(config, weights, lexicon, tensors, channel, data)
+
+
+def _restore_lexicon(stored: StoredModel, config: SpellerConfig, capitals: Any) -> Lexicon:
+    where = f"{stored.folder}/{WORDS_FILE}"
+    try:
+        text = stored.tokenizer_files.get(WORDS_FILE, b"").decode()
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
+    surfaces = [*SPECIALS, *text.split("\n")[:-1]]
+    if len(surfaces) != config.surfaces or config.vocab_size > config.surfaces:
+        raise CheckpointError(
+            f"{where}: {len(surfaces):,} words, expected {config.surfaces:,}; copy the folder again"
+        )
+    if len(set(config.alphabet)) != len(config.alphabet) or len(config.alphabet) > 255:
+        raise CheckpointError(f"{stored.folder}: the alphabet has a letter twice, or too many")
+    words, joined = surfaces[: config.vocab_size], surfaces[config.vocab_size :]
+    return Lexicon(words, joined, config.alphabet, capitals)

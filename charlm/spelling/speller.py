@@ -1,0 +1,115 @@
+"""A speller: its parts, built from counted words or restored from a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.ngram.model import NgramModel
+from charlm.ngram.probing import ProbingModel, pack
+from charlm.spelling.candidates import Candidates, sound_hash
+from charlm.spelling.channel import Channel
+from charlm.spelling.config import SpellerConfig
+from charlm.spelling.deletes import Deletes, build_deletes
+from charlm.spelling.lexicon import LONGEST, SPECIALS, Lexicon
+from charlm.spelling.plausible import Plausibility, build_plausibility
+from charlm.spelling.sound import sound_of
+from charlm.spelling.weights import Weights
+
+Array = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Speller:
+    """Everything that corrections are made with. `tensors` and `channel_data` are what is saved."""
+
+    config: SpellerConfig
+    weights: Weights
+    lexicon: Lexicon
+    model: ProbingModel
+    candidates: Candidates
+    tensors: Mapping[str, Array]
+    channel_data: bytes
+
+
+def build_speller(
+    lexicon: Lexicon,
+    ngrams: NgramModel,
+    rare: Sequence[str],
+    channel: Channel,
+    channel_data: bytes,
+    weights: Weights,
+) -> Speller:
+    """Return a speller of a vocabulary and its n-grams.
+
+    Args:
+        lexicon: the vocabulary and what is made of it.
+        ngrams: over the tokens of the lexicon.
+        rare: words such as are not in the vocabulary, to tell how such words are spelt.
+        channel: how words are misspelt, and `channel_data`, the table it came from.
+        weights: of the parts of a decision.
+    """
+    arrays, reach = pack(ngrams)
+    codes, lengths = lexicon.encode(lexicon.surfaces)
+    fits = np.array([len(surface) <= LONGEST for surface in lexicon.surfaces])
+    fits[: len(SPECIALS)] = False
+    numbers = np.flatnonzero(fits)
+    arrays |= build_deletes(codes[:, numbers], lengths[numbers], numbers)
+    hashes = np.array(
+        [sound_hash(sound_of(surface)) for surface in lexicon.surfaces[len(SPECIALS) :]],
+        dtype=np.uint32,
+    )
+    order = np.argsort(hashes, kind="stable")
+    arrays["sound_hashes"] = hashes[order]
+    arrays["sound_words"] = (order + len(SPECIALS)).astype(np.uint32)
+    arrays["codes"] = codes
+    arrays["capitals"] = lexicon.capitals
+    arrays["plausible"] = build_plausibility(rare, lexicon.alphabet)
+    config = SpellerConfig(
+        order=ngrams.config.order,
+        vocab_size=lexicon.vocab_size,
+        surfaces=len(lexicon.surfaces),
+        alphabet=lexicon.alphabet,
+        reach=reach,
+        slots=len(arrays["fingerprints"]),
+        buckets=len(arrays["starts"]) - 1,
+        postings=len(arrays["words"]),
+        ngrams=sum(ngrams.config.ngrams),
+    )
+    return assemble(config, weights, lexicon, arrays, channel, channel_data)
+
+
+def assemble(
+    config: SpellerConfig,
+    weights: Weights,
+    lexicon: Lexicon,
+    arrays: Mapping[str, Array],
+    channel: Channel,
+    channel_data: bytes,
+) -> Speller:
+    """Return the speller that has these parts."""
+    model = ProbingModel(
+        arrays, order=config.order, vocab_size=config.vocab_size, reach=config.reach
+    )
+    candidates = Candidates(
+        lexicon,
+        Deletes(arrays),
+        channel,
+        model,
+        Plausibility(arrays["plausible"], config.alphabet),
+        (arrays["sound_hashes"], arrays["sound_words"]),
+        arrays["codes"],
+    )
+    return Speller(
+        config=config,
+        weights=weights,
+        lexicon=lexicon,
+        model=model,
+        candidates=candidates,
+        tensors=arrays,
+        channel_data=channel_data,
+    )

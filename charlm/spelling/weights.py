@@ -1,0 +1,33 @@
+"""What the parts of a decision weigh. All terms are in nats."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from charlm.base.config import check, setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """How n-gram model, channel and circumstances add up to the score of an option."""
+
+    model: float = setting(0.75, "weight of the n-gram model's log-probability", gt=0)
+    channel: float = setting(0.75, "weight of log p(spelling | word)", gt=0)
+    nonword: float = setting(-1.0, "for a change of a word that is not known")
+    realword: float = setting(-5.0, "for a change of a word that is known")
+    split: float = setting(-5.0, "for an unknown word as two")
+    split_known: float = setting(-9.0, "for a known word as two")
+    merge: float = setting(-3.0, "for two words as one, one of them unknown")
+    merge_known: float = setting(-7.0, "for two known words as one")
+    unknown: float = setting(-2.0, "for leaving an unknown word")
+    plausible: float = setting(0.5, "weight of how probable an unknown word's spelling is")
+    name: float = setting(6.0, "for leaving an unknown word with a capital inside a sentence")
+    first_name: float = setting(2.0, "for leaving an unknown word with a capital elsewhere")
+    capitals: float = setting(8.0, "for leaving an unknown word in capitals")
+    seen: float = setting(1.0, "for each doubling of how often an unknown word came before")
+    case: float = setting(0.6, "weight of how often an option has a capital, where there is one")
+    rate: float = setting(0.5, "weight of how frequent errors are in the text so far")
+    margin: float = setting(0.0, "what a change must be better by")
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -119,13 +119,19 @@ def _overload_exp(value):
     return float32
 
 
-@register_jitable
+# Always inlined: a helper that stays a function of its own exists twice, compiled alone and with
+# the kernel, in different orders of sums. The process that compiles would call the first, those
+# that load the kernel from disk the second, and a resumed run would not be bit-identical.
+inlined = register_jitable(forceinline=True)
+
+
+@inlined
 def _sigmoid(x):
     one = type(x)(1.0)
     return one / (one + _exp(-x))
 
 
-@register_jitable
+@inlined
 def _tanh(x):
     two = type(x)(2.0)
     return type(x)(1.0) - two / (type(x)(1.0) + _exp(two * x))
@@ -143,13 +149,13 @@ def _kernel(function):
 # LLVM gives up and leaves a loop scalar, ten times slower.
 
 
-@register_jitable
+@inlined
 def _add_sigmoid(a, b, out):
     for j in range(out.size):
         _store(out, j, _sigmoid(_load(a[j]) + _load(b[j])))
 
 
-@register_jitable
+@inlined
 def _add_tanh(a, b, out):
     for j in range(out.size):
         _store(out, j, _tanh(_load(a[j]) + _load(b[j])))
@@ -177,7 +183,7 @@ def lstm_forward(t, xp, hp, gates, cells, states):
             _store(state, j, _load(o[j]) * _tanh(after[j]))
 
 
-@register_jitable
+@inlined
 def lstm_gates_backward(above, after, gate, old, new, carried, out):
     """Write the gradient of one row's pre-activations; move `carried` one step back."""
     units = carried.size
@@ -243,7 +249,7 @@ def rnn_backward(t, grad, back, states, grad_xp):
             _store(out, j, (_load(above[j]) + _load(after[j])) * (one - squashed * squashed))
 
 
-@register_jitable
+@inlined
 def _mix(z, n, old, new):
     for j in range(new.size):
         keep = _load(z[j])

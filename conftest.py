@@ -25,7 +25,7 @@ def run_console(example: Example) -> None:
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
             check=False,
-            timeout=60,
+            timeout=300,
         )
         pattern = ".*".join(re.escape(part) for part in expected.rstrip().split("..."))
         assert re.fullmatch(pattern, done.stdout.rstrip(), re.DOTALL), (

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -273,6 +274,9 @@ def test_fault_25_a_folder_removed_while_training_is_an_error_at_the_next_save(h
     events = train(home_of_cats, max_steps=100_000, save_every="0.05s")
     next(event for event in events if isinstance(event, StepRecord))
     folder = home_of_cats / "checkpoints" / "run"
+    for thread in threading.enumerate():
+        if thread.name == "save":  # one under way would finish in a new folder
+            thread.join()
     shutil.move(folder, home_of_cats / "elsewhere")
     with pytest.raises(CheckpointError, match="run was removed or replaced while it was in use"):
         list(events)

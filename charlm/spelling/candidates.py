@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
+from charlm.spelling.affixes import is_derived
 from charlm.spelling.channel import Channel, classes_of
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.distance import edit_distances
@@ -23,22 +24,31 @@ from charlm.spelling.sound import sound_of
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 
-KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, MERGE, FIXED = range(6)
+KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, CONFUSED, FIXED = range(6)
 MOST_UNKNOWN, MOST_KNOWN = 24, 12
 _SOUND_SPREAD = 3
 _MOST_OPTIONS = 1_500_000
 _SHORT_FREQUENT = {1: 150, 2: 2_000, 3: 12_000}
 _SOUND_FREQUENT = 30_000
 _RARE = 15_000
+_FREQUENT, _SPREAD = -9.0, 6.0  # log p of a word that is not rare; how far to the rarest
 _VOWELS = frozenset("aeiouyàéèóаеиоуя")
 
 
 class Form(NamedTuple):
-    """Where the options of a form lie; the first is the form itself."""
+    """Where the options of a form lie; the first is the form itself.
+
+    Attributes:
+        known: whether it is in the lexicon.
+        derived: whether it is made of known words, see `affixes`.
+        rarity: from 0 for a frequent word to 1 for one that nearly never comes.
+    """
 
     first: int
     size: int
     known: bool
+    derived: bool = False
+    rarity: float = 0.0
 
 
 class Options:
@@ -87,11 +97,14 @@ class Candidates:
         plausibility: Plausibility,
         sounds: tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]],
         codes: Array,
+        affixes: tuple[Sequence[str], Sequence[str]],
     ) -> None:
         self.lexicon, self._deletes, self._channel = lexicon, deletes, channel
         self._model, self._plausibility, self._sounds = model, plausibility, sounds
         self._classes = classes_of(lexicon.alphabet)
         self._all_codes = codes
+        self._affixes = affixes
+        self._confused = _confused_pairs(channel.confused, lexicon)
         self._lengths: Int64 = (codes != 0).sum(axis=0)
         self._tokens = _surface_tokens(lexicon)
         self.log_probs = _surface_log_probs(self._tokens, model)
@@ -161,9 +174,11 @@ class Candidates:
             [len(form) <= LONGEST and self.lexicon.letters.issuperset(form) for form in new]
         )
         fits &= np.array([form not in self._left for form in new])
-        found = [self._near(np.flatnonzero(fits & known), codes, lengths, 1)]
-        found.append(self._near(np.flatnonzero(fits & ~known), codes, lengths, 2))
+        far = ~known | ((own >= _RARE) & (lengths > 3))
+        found = [self._near(np.flatnonzero(fits & ~far), codes, lengths, 1)]
+        found.append(self._near(np.flatnonzero(fits & far), codes, lengths, 2))
         found.append(self._alike(new, np.flatnonzero(fits), known, own))
+        found.append(self._confusable(np.flatnonzero(fits & known), own))
         if self._extra is not None:
             found.append(self._near(np.flatnonzero(fits & ~known), codes, lengths, 2, self._extra))
         rows = np.concatenate([rows for rows, _ in found])
@@ -182,7 +197,7 @@ class Candidates:
             self._classes,
             band=_SOUND_SPREAD,
         )
-        return self._best(rows, surfaces, costs, known)
+        return self._best(rows, surfaces, costs, known, own)
 
     def _codes(self, surfaces: Int64) -> Array:
         codes: Array = self._all_codes[:, surfaces]
@@ -235,9 +250,10 @@ class Candidates:
         return found[fits], surfaces[fits]
 
     def _best(
-        self, rows: Int64, surfaces: Int64, costs: Array, known: Array
+        self, rows: Int64, surfaces: Int64, costs: Array, known: Array, own: Int64
     ) -> tuple[Int64, Int64, Array]:
         promise = costs - self.log_probs[surfaces]
+        promise[self._are_confused(own[rows], surfaces)] -= 100.0
         order = np.lexsort((promise, rows))
         rows, surfaces, costs = rows[order], surfaces[order], costs[order]
         first = np.searchsorted(rows, rows)
@@ -266,6 +282,11 @@ class Candidates:
             rows_tokens[0, : len(own or (UNKNOWN,))] = own or (UNKNOWN,)
             rows_tokens[1 : count - len(parts)] = self._tokens[surfaces[here]]
             kinds = np.full(count, OTHER_WORD, dtype=np.uint8)
+            if own and len(surfaces[here]):
+                confused = self._are_confused(
+                    np.full(len(surfaces[here]), lexicon.ids[form]), surfaces[here]
+                )
+                kinds[1 : count - len(parts)][confused] = CONFUSED
             kinds[0] = KEEP if own or form in self._left else KEEP_UNKNOWN
             values = np.zeros(count, dtype=np.float32)
             values[0] = 0.0 if own or form in self._left else plausible[number]
@@ -276,7 +297,28 @@ class Candidates:
                 kinds[place] = SPLIT
                 texts.append(f"{first} {second}")
             where = self.options.add(rows_tokens, values, kinds, texts)
-            self.forms[form] = Form(where, count, bool(known[number]) or form in self._left)
+            is_known = bool(known[number]) or form in self._left
+            derived = (not own or lexicon.ids[form] >= _RARE) and is_derived(
+                form, lexicon.ids, *self._affixes
+            )
+            self.forms[form] = Form(
+                where, count, is_known, derived, self._rarity(form) if own else 0.0
+            )
+
+    def _rarity(self, form: str) -> float:
+        score = float(self.log_probs[self.lexicon.ids[form]])
+        return min(max((_FREQUENT - score) / _SPREAD, 0.0), 1.0)
+
+    def _confusable(self, rows: Int64, own: Int64) -> tuple[Int64, Int64]:
+        low = np.searchsorted(self._confused, own[rows] << 32)
+        high = np.searchsorted(self._confused, (own[rows] + 1) << 32)
+        sizes = high - low
+        places = np.arange(sizes.sum()) + np.repeat(low - np.cumsum(sizes) + sizes, sizes)
+        return np.repeat(rows, sizes), self._confused[places] & 0xFFFFFFFF
+
+    def _are_confused(self, own: Int64, surfaces: Int64) -> npt.NDArray[np.bool_]:
+        found: npt.NDArray[np.bool_] = np.isin(np.maximum(own, 0) << 32 | surfaces, self._confused)
+        return found
 
     def _splits(self, new: list[str], known: Array) -> dict[int, list[tuple[str, str]]]:
         ids, vocab_size = self.lexicon.ids, self.lexicon.vocab_size
@@ -302,6 +344,19 @@ class Candidates:
             if is_good:
                 splits.setdefault(number, []).append((first, second))
         return splits
+
+
+def _confused_pairs(sets: Sequence[Sequence[str]], lexicon: Lexicon) -> Int64:
+    """Return pairs of surfaces that are written for each other, as sorted keys."""
+    ids = lexicon.ids
+    pairs = {
+        ids[one] << 32 | ids[other]
+        for words in sets
+        for one in words
+        for other in words
+        if one != other and one in ids and other in ids
+    }
+    return np.array(sorted(pairs), dtype=np.int64)
 
 
 def _form(word: str) -> str:

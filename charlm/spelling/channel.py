@@ -54,9 +54,7 @@ class Channel:
         self._keys = np.full(_SLOTS, -1, dtype=np.int64)
         self._costs = np.full(_SLOTS, _NEVER, dtype=np.float32)
         self._shapes = self._store_rules(table.get("rules", []))
-        self.confusions = {
-            typed: dict(meant) for typed, meant in table.get("confusions", {}).items()
-        }
+        self.confused = [[str(word) for word in words] for words in table.get("confused", [])]
 
     def _store_rules(self, rules: list[list[Any]]) -> list[tuple[int, int]]:
         shapes = set()
@@ -253,5 +251,5 @@ def parse_channel(data: bytes, where: str) -> Channel:
 
 @cache
 def shipped_channel() -> bytes:
-    """Return the table that comes with charlm."""
+    """Return the table that comes with charlm, for English."""
     return SHIPPED.read_bytes()

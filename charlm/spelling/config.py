@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from charlm.base.config import check, setting
+from charlm.base.errors import ConfigError
 from charlm.spelling.lexicon import LONGEST, SPECIALS
 from charlm.spelling.plausible import KINDS
 
@@ -22,9 +23,13 @@ class SpellerConfig:
     buckets: int = setting(1, "buckets of the remainders", ge=1, le=2**32)
     postings: int = setting(0, "remainders of words", ge=0, le=2**32)
     ngrams: int = setting(0, "n-grams in all", ge=0)
+    endings: tuple[str, ...] = setting((), "what words of words end with")
+    beginnings: tuple[str, ...] = setting((), "what words of words begin with")
 
     def __post_init__(self) -> None:
         check(self)
+        if not all(isinstance(one, str) for one in (*self.endings, *self.beginnings)):
+            raise ConfigError("endings and beginnings must be texts")
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each array by name."""

@@ -129,7 +129,7 @@ class Corrector:
             best = chosen[at]
             new = old
             if best != first:
-                new = restore_case(options.texts[option[best]], position.case, old)
+                new = restore_case(options.texts[option[best]], old)
             judged = Judgement(
                 position.start,
                 position.end,
@@ -137,14 +137,12 @@ class Corrector:
                 new,
                 score[best] - score[first],
                 bool(options.kinds[option[first]] != KEEP_UNKNOWN),
-                self._listed(old, position, first, last, readings),
+                self._listed(old, first, last, readings),
             )
             found.append((position.line, judged))
         return found
 
-    def _listed(
-        self, old: str, position: Position, first: int, last: int, readings: Readings
-    ) -> tuple[Candidate, ...]:
+    def _listed(self, old: str, first: int, last: int, readings: Readings) -> tuple[Candidate, ...]:
         score = readings.score[first:last].astype(np.float64)
         shares = np.exp(score - score.max())
         shares /= shares.sum()
@@ -153,7 +151,7 @@ class Corrector:
         for row in np.argsort(-score, kind="stable").tolist():
             text = old
             if row:
-                text = restore_case(texts[int(option[first + row])], position.case, old)
+                text = restore_case(texts[int(option[first + row])], old)
             listed.append(
                 Candidate(
                     text,
@@ -171,7 +169,7 @@ class Corrector:
         gain, word = readings.merged[at]
         start, end = positions[at].start, positions[at + 1].end
         old = line[start:end]
-        new = restore_case(self._candidates.lexicon.surfaces[word], positions[at].case, old)
+        new = restore_case(self._candidates.lexicon.surfaces[word], old)
         share = float(1.0 / (1.0 + np.exp(-gain)))
         candidates = (
             Candidate(new, share, 0.0, 0.0, gain),

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.candidates import (
+    CONFUSED,
     FIXED,
     KEEP,
     KEEP_UNKNOWN,
@@ -85,7 +86,7 @@ class Decoder:
         merged = self._merge(table, positions, chosen, score)
         return Readings(table.position, table.option, table.prior, context, score, chosen, merged)
 
-    def _forms(self, positions: Sequence[Position]) -> tuple[Int64, Int64, Array]:
+    def _forms(self, positions: Sequence[Position]) -> list[Form]:
         candidates = self._candidates
         candidates.look_up([p.key for p in positions if p.key not in FIXED_KEYS])
         options, forms = candidates.options, candidates.forms
@@ -102,14 +103,13 @@ class Decoder:
                     np.array([tokens]), np.zeros(1), np.array([FIXED], dtype=np.uint8), [""]
                 )
                 forms[key] = Form(place, 1, True)
-        found = [forms[position.key] for position in positions]
+        return [forms[position.key] for position in positions]
+
+    def _rows(self, positions: Sequence[Position]) -> _Table:
+        found = self._forms(positions)
         first = np.array([form.first for form in found], dtype=np.int64)
         count = np.array([form.size for form in found], dtype=np.int64)
         known = np.array([form.known for form in found], dtype=bool)
-        return first, count, known
-
-    def _rows(self, positions: Sequence[Position]) -> _Table:
-        first, count, known = self._forms(positions)
         case = np.array([position.case for position in positions], dtype=np.int64)
         initial = np.array([position.initial for position in positions], dtype=bool)
         seen = np.array([position.seen for position in positions], dtype=np.float32)
@@ -123,14 +123,19 @@ class Decoder:
         kinds, costs = options.kinds[option], options.costs[option]
         tokens = options.tokens[option]
         typed_known = known[row_position]
+        rarity = np.array([form.rarity for form in found], dtype=np.float32)
+        derived = np.array([form.derived for form in found], dtype=np.float32)
         prior = np.zeros(len(option), dtype=np.float32)
         adjust = weights.rate * np.log(np.maximum(rate, 0.002) / _RATE)[row_position]
         other = kinds == OTHER_WORD
-        change = np.where(typed_known, weights.realword, weights.nonword) + adjust
+        rare = weights.rare * (rarity * (1.0 - 0.7 * derived))[row_position]
+        change = np.where(typed_known, weights.realword + rare, weights.nonword) + adjust
         prior[other] = (change - weights.channel * costs)[other]
         split = kinds == SPLIT
         prior[split] = (np.where(typed_known, weights.split_known, weights.split) + adjust)[split]
-        prior[other | split] -= weights.margin
+        confused = kinds == CONFUSED
+        prior[confused] = weights.confused + adjust[confused]
+        prior[other | split | confused] -= weights.margin
         left = kinds == KEEP_UNKNOWN
         if left.any():
             at = row_position[left]
@@ -142,6 +147,7 @@ class Decoder:
             prior[left] = (
                 weights.unknown
                 - weights.plausible * costs[left]
+                + weights.derived * derived[at]
                 + weights.seen * np.minimum(np.log2(seen[at]), 4.0)
                 + bonus
             )
@@ -153,7 +159,9 @@ class Decoder:
     ) -> Float32:
         """Return how well options fit a capital inside a sentence."""
         terms = np.zeros(len(tokens), dtype=np.float32)
-        rows = np.flatnonzero(capital[row_position] & ((kinds == KEEP) | (kinds == OTHER_WORD)))
+        rows = np.flatnonzero(
+            capital[row_position] & ((kinds == KEEP) | (kinds == OTHER_WORD) | (kinds == CONFUSED))
+        )
         if len(rows):
             share = self._candidates.lexicon.capitals[tokens[rows, 0]] / np.float32(255.0)
             terms[rows] = self.weights.case * np.log(share * 0.95 + 0.03)

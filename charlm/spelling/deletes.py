@@ -104,5 +104,5 @@ def _remainders(
 
 
 def _kept(size: int, distance: int) -> Iterator[tuple[int, ...]]:
-    for deletes in range(min(distance, size - 1) + 1):
+    for deletes in range(min(distance, size) + 1):
         yield from itertools.combinations(range(size), size - deletes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from charlm.spelling.channel import MOST_RUN
@@ -85,14 +85,23 @@ def _replacing(letter: str, typed: str) -> float:
     return 1.05 if (letter in vowels) == (typed in vowels) else 1.4
 
 
-def learn_channel(pairs: Iterable[tuple[str, str]], *, source: str = "") -> dict[str, Any]:
-    """Return a table for `channel.Channel` from pairs (word, misspelling), in lower case."""
+def learn_channel(
+    pairs: Iterable[tuple[str, str]],
+    *,
+    source: str = "",
+    confused: Iterable[Sequence[str]] = (),
+) -> dict[str, Any]:
+    """Return a table for `channel.Channel`.
+
+    Args:
+        pairs: (word, misspelling), in lower case.
+        source: where they come from.
+        confused: sets of words that are written for each other.
+    """
     edits: dict[str, Counter[str]] = {name: Counter() for name in _RATES}
     rules: Counter[Step] = Counter()
     runs: Counter[str] = Counter()
-    confusions: dict[str, Counter[str]] = {}
     for word, typed in pairs:
-        confusions.setdefault(typed, Counter())[word] += 1
         if " " in word or " " in typed or abs(len(word) - len(typed)) > 3 or word == typed:
             continue
         steps = align(word, typed)
@@ -106,7 +115,7 @@ def learn_channel(pairs: Iterable[tuple[str, str]], *, source: str = "") -> dict
         rules.update(_rules(steps))
     table = _estimate(edits, runs)
     table["rules"] = _choose(rules, runs, table)
-    table["confusions"] = confusions
+    table["confused"] = [list(words) for words in confused]
     table["source"] = source
     return table
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from charlm.ngram.model import NgramModel
 from charlm.ngram.probing import ProbingModel, pack
+from charlm.spelling.affixes import learn_affixes
 from charlm.spelling.candidates import Candidates, sound_hash
 from charlm.spelling.channel import Channel
 from charlm.spelling.config import SpellerConfig
@@ -69,6 +70,7 @@ def build_speller(
     arrays["codes"] = codes
     arrays["capitals"] = lexicon.capitals
     arrays["plausible"] = build_plausibility(rare, lexicon.alphabet)
+    endings, beginnings = learn_affixes(lexicon.surfaces[len(SPECIALS) : lexicon.vocab_size])
     config = SpellerConfig(
         order=ngrams.config.order,
         vocab_size=lexicon.vocab_size,
@@ -79,6 +81,8 @@ def build_speller(
         buckets=len(arrays["starts"]) - 1,
         postings=len(arrays["words"]),
         ngrams=sum(ngrams.config.ngrams),
+        endings=endings,
+        beginnings=beginnings,
     )
     return assemble(config, weights, lexicon, arrays, channel, channel_data)
 
@@ -103,6 +107,7 @@ def assemble(
         Plausibility(arrays["plausible"], config.alphabet),
         (arrays["sound_hashes"], arrays["sound_words"]),
         arrays["codes"],
+        (config.endings, config.beginnings),
     )
     return Speller(
         config=config,

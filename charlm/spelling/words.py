@@ -20,7 +20,7 @@ _CAMEL = re.compile(r"[^\W\d_A-Z]*[a-zß-ÿ][A-ZÀ-Þ]")
 _FOREIGN = re.compile(
     r"[\d@_#$%=<>{}|~^+&\\`]"  # digits, addresses, code
     r"|[^\W\d_]\.[^\W\d_]"  # e.g., file.txt
-    r"|://|^www\.|^--?[a-z]|^/|/.*/|/$|\(\)"
+    r"|://|^www\.|^--?[a-z]|^\W*/|^\.{1,2}/|/.*/|/$|\(\)"
     r"|[\u0300-\u036f\u200d\ufe0f]"  # marks that belong to the letter before them
     r"|[\ud800-\udfff\ufffd]"  # bytes that are no UTF-8
 )
@@ -118,15 +118,15 @@ def _closed_spans(line: str) -> list[tuple[int, int]]:
     return [match.span() for match in _SPANS.finditer(line)]
 
 
-def restore_case(word: str, case: int, like: str) -> str:
+def restore_case(word: str, like: str) -> str:
     """Return a correction in the case and with the apostrophe of what it replaces.
 
     Example:
-        >>> restore_case("the", CAPITAL, "Teh"), restore_case("it's", LOWER, "it’")
-        ('The', 'it’s')
+        >>> restore_case("the", "Teh"), restore_case("the", "TEH"), restore_case("it's", "it’")
+        ('The', 'THE', 'it’s')
     """
-    if case == CAPITAL:
-        word = word[:1].upper() + word[1:]
-    elif case == CAPITALS:
+    if len(like) > 1 and like.isupper():
         word = word.upper()
+    elif like[:1].isupper():
+        word = word[:1].upper() + word[1:]
     return word.replace("'", "’") if "’" in like else word

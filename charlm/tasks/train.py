@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from charlm.base.config import from_json
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import ResumeState, load_model, load_resume
 from charlm.store.locate import require_valid_name
@@ -22,6 +20,7 @@ from charlm.tasks.train_folder import (
 )
 from charlm.tasks.train_merge import changes, limits, merge, said
 from charlm.tasks.train_run import Run
+from charlm.tasks.train_state import RunState, run_state
 from charlm.training.config import TrainConfig
 
 
@@ -92,35 +91,35 @@ def _resume(
             )
         if found.warning:
             yield Message(text=found.warning, warning=True)
-        old = from_json(TrainConfig, found.state["config"], where=f"{folder}/resume")
-        merged = merge(old, config)
+        saved = run_state(found.state, folder)
+        merged = merge(saved.config, config)
         stored = load_model(folder, weights=False)  # their damage is no loss: a state is there
-        corpus = list(specs or found.state["corpus"])
+        corpus = list(specs or saved.corpus)
         known = (stored.tokenizer_config, stored.tokenizer_files)
         data = yield from read_data(corpus, merged, known)
-        _require_same_data(data, found.state["sha256"], folder)
+        _require_same_data(data, saved.sha256, folder)
         yield from (Message(text=text, warning=True) for text in data.warnings)
         run = Run(folder, data, merged, corpus, lock)
-        planned = run.plan(found.state)
+        planned = run.plan(saved)
         if dry_run:
             yield planned
             return
         yield planned
-        yield from _go_on(run, found, old, finished=stored.training.get("finished") is True)
+        yield from _go_on(run, found, saved, finished=stored.training.get("finished") is True)
 
 
 def _go_on(
-    run: Run, found: ResumeState, old: TrainConfig, *, finished: bool
+    run: Run, found: ResumeState, saved: RunState, *, finished: bool
 ) -> Iterator[TrainEvent]:
-    changed = changes(old, run.config)
+    changed = changes(saved.config, run.config)
     for name, (before, after) in changed.items():
         text = f"{name.replace('_', ' ')} changed from {said(before)} to {said(after)}"
         yield Message(text=text, warning=True)
-    threads = found.state.get("threads", run.built.threads)
-    if threads != run.built.threads:
-        text = f"{run.built.threads} threads instead of {threads}: losses may differ in last digits"
+    if saved.threads not in (None, run.built.threads):
+        now, then = run.built.threads, saved.threads
+        text = f"{now} threads instead of {then}: losses may differ in last digits"
         yield Message(text=text, warning=True)
-    run.restore(found.tensors, found.state, changed)
+    run.restore(found.tensors, saved, changed)
     over = run.is_over()
     if finished and over:
         run.metrics.close()
@@ -133,7 +132,7 @@ def _go_on(
     yield from run.train()
 
 
-def _require_same_data(data: TrainData, sha256: Any, folder: Path) -> None:
+def _require_same_data(data: TrainData, sha256: str, folder: Path) -> None:
     if data.sha256 != sha256:
         raise CheckpointError(
             f"the corpus has changed since {folder} was begun (its checksum differs); bring the "

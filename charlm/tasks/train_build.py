@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from charlm.base.errors import TaskError
+from charlm.base.errors import CheckpointError, ConfigError, TaskError
 from charlm.engine.config import LanguageModelConfig, describe
 from charlm.models.language_model import LanguageModel
 from charlm.models.runtime import Arithmetic, choose_arithmetic, choose_device, use_threads
 from charlm.tasks.train_data import TrainData
 from charlm.tasks.train_events import Planned
+from charlm.tasks.train_state import RunState
 from charlm.training.batches import Streams
 from charlm.training.config import TrainConfig
 from charlm.training.loop import Trainer
@@ -82,24 +83,60 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
     )
 
 
-def build_again(data: TrainData, config: TrainConfig, saved: dict[str, Any]) -> Built:
-    """Build what a saved training state belongs to; nothing is measured or chosen anew."""
+def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
+    """Build what a saved training state belongs to; nothing is measured or chosen anew.
+
+    Raises:
+        TaskError: if the machine lacks the device or the memory.
+        CheckpointError: if the state's plan is none, or one for another vocabulary.
+    """
     device = choose_device(config.device)
     # Sums depend on how many threads share them, so the run keeps its number where it can.
     usable = use_threads(None)
-    threads = use_threads(config.threads or min(usable, int(saved.get("threads", usable))))
-    plan = Plan.from_values(saved["plan"], config)
+    threads = use_threads(config.threads or min(usable, saved.threads or usable))
+    plan = Plan.from_values(saved.plan, config)
+    _require_sane(plan, data.tokenizer.vocab_size)
+    _require_memory(plan, data.train.held_bytes, device)
     trainer = _build_trainer(plan, data, config, device)
-    arithmetic = Arithmetic(*saved["arithmetic"])
-    arithmetic.apply(trainer.model)
+    saved.arithmetic.apply(trainer.model)
     return Built(
         plan=plan,
         trainer=trainer,
         device=device,
         threads=threads,
-        arithmetic=arithmetic,
+        arithmetic=saved.arithmetic,
         tried=[],
     )
+
+
+def _require_sane(plan: Plan, vocab_size: int) -> None:
+    """Raise where a plan from a file has values that no settings could have given."""
+    drops = plan.dropouts
+    values: dict[str, Any] = {
+        "learning_rate": plan.learning_rate,
+        "weight_decay": plan.weight_decay,
+        "max_grad_norm": plan.max_grad_norm,
+        "batch_size": plan.batch_size,
+        "bptt": plan.bptt,
+        "ema": plan.ema,
+        "dropout": drops.output,
+        "input_dropout": drops.input,
+        "layer_dropout": drops.layer,
+        "embedding_dropout": drops.embedding,
+        "weight_drop": drops.weight,
+        "valid_fraction": plan.restart_probability,  # a share like any other
+    }
+    try:
+        TrainConfig(**values)
+    except ConfigError as error:
+        raise CheckpointError(f"the training state holds no plan: {error}") from error
+    if None in values.values():
+        raise CheckpointError("the training state holds no plan: a value of it is null")
+    if plan.model.vocab_size != vocab_size:
+        raise CheckpointError(
+            f"the training state is of {plan.model.vocab_size:,} tokens, the tokenizer has "
+            f"{vocab_size:,}; train it again with --overwrite"
+        )
 
 
 def _operations_per_second(data: TrainData, config: TrainConfig, device: torch.device) -> float:

@@ -33,6 +33,7 @@ from charlm.tasks.train_events import (
 )
 from charlm.tasks.train_memory import memory_errors
 from charlm.tasks.train_save import Model, Saver, State
+from charlm.tasks.train_state import RunState
 from charlm.tasks.train_watch import (
     LOOK_TOKENS,
     Looks,
@@ -46,7 +47,7 @@ from charlm.training.config import TrainConfig
 from charlm.training.evaluate import Validation
 from charlm.training.loop import TrainingDivergedError, Update, train_steps
 from charlm.training.presets import budget_of
-from charlm.training.resume import Arrays, Snapshot, unpack
+from charlm.training.resume import Arrays, Snapshot, unpack, weights_of
 
 # A record every so many tokens or steps: counted, so that two runs log the same steps.
 LOG_TOKENS, MOST_STEPS = 16_384, 10
@@ -81,7 +82,7 @@ class Run:
         self._looked = -1
         self._ends = False
 
-    def plan(self, saved: dict[str, Any] | None = None) -> Planned:
+    def plan(self, saved: RunState | None = None) -> Planned:
         """Settle everything: sizes, rates, arithmetic; measure this machine unless resumed."""
         if saved is None:
             self.built = build_new(self.data, self.config)
@@ -109,21 +110,17 @@ class Run:
             self.saver.wait()
         self.metrics = MetricsLog(self.folder)
 
-    def restore(self, arrays: Arrays, values: dict[str, Any], changed: dict[str, Any]) -> None:
+    def restore(self, arrays: Arrays, saved: RunState, changed: dict[str, Any]) -> None:
         """Go on from a saved state; `changed` settings join the history."""
-        unpack(self.trainer, arrays, values["trainer"])
-        self.clock = Clock(float(values["elapsed"]))
-        self.log_every = int(values["log_every"])
-        self.window = LossWindow(float(values["window"][0]), int(values["window"][1]))
-        if values["best"] is not None:
-            loss, step = values["best"]
-            names = [name for name in arrays if name.startswith("best.")]
-            best = {name.removeprefix("best."): arrays[name] for name in names}
-            self.best = (float(loss), int(step), best)
-        self._looked = int(values.get("looked", -1))
-        self.looks.restore(values.get("looks", [0.0, 0.0]), self._progress())
-        self.history = list(values.get("history", []))
-        self.history.append(happened("resumed", self.trainer.step, changed))
+        unpack(self.trainer, arrays, saved.trainer)
+        self.clock = Clock(saved.elapsed)
+        self.log_every = saved.log_every
+        self.window = LossWindow(*saved.window)
+        if saved.best is not None:
+            self.best = (*saved.best, weights_of(self.model, arrays, "best."))
+        self._looked = saved.looked
+        self.looks.restore(saved.looks, self._progress())
+        self.history = [*saved.history, happened("resumed", self.trainer.step, changed)]
         self.metrics = MetricsLog(self.folder, resume_step=self.trainer.step)
 
     def train(self) -> Iterator[TrainEvent]:
@@ -367,25 +364,25 @@ class Run:
 
     def _state(self) -> State:
         arrays = dict(self._snapshot.arrays)
-        values = {
-            "trainer": self._snapshot.values,
-            "config": to_json(self.config),
-            "corpus": self.corpus_specs,
-            "sha256": self.data.sha256,
-            "plan": self.built.plan.to_values(),
-            "arithmetic": list(dataclasses.astuple(self.built.arithmetic)),
-            "threads": self.built.threads,
-            "elapsed": self.clock.elapsed(),
-            "log_every": self.log_every,
-            "window": [self.window.total, self.window.count],
-            "looked": self._looked,
-            "looks": self.looks.state(),
-            "history": list(self.history),
-            "best": None if self.best is None else [self.best[0], self.best[1]],
-        }
         if self.best is not None:
             arrays |= {f"best.{name}": array for name, array in self.best[2].items()}
-        return State(step=self._snapshot.step, tensors=arrays, values=values)
+        state = RunState(
+            trainer=self._snapshot.values,
+            config=self.config,
+            corpus=self.corpus_specs,
+            sha256=self.data.sha256,
+            plan=self.built.plan.to_values(),
+            arithmetic=self.built.arithmetic,
+            threads=self.built.threads,
+            elapsed=self.clock.elapsed(),
+            log_every=self.log_every,
+            window=(self.window.total, self.window.count),
+            looked=self._looked,
+            looks=self.looks.state(),
+            history=list(self.history),
+            best=None if self.best is None else self.best[:2],
+        )
+        return State(step=self._snapshot.step, tensors=arrays, values=state.to_values())
 
 
 def happened(what: str, step: int, changed: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -65,13 +65,13 @@ class Looks:
         self._passed = passed
         return self._spent <= MOST_LOOKING * elapsed
 
-    def state(self) -> list[float]:
+    def state(self) -> tuple[float, float]:
         """Return what `restore` needs: the time of the next look, and the time spent looking."""
-        return [self._next, self._spent]
+        return self._next, self._spent
 
-    def restore(self, state: list[float], share: float) -> None:
+    def restore(self, state: tuple[float, float], share: float) -> None:
         """Go on from `state()` at this share of the run: looks before it are over."""
-        self._next, self._spent = max(float(state[0]), self._next), float(state[1])
+        self._next, self._spent = max(state[0], self._next), state[1]
         self._passed = sum(mark <= share for mark in LOOKS)
 
     def start(self) -> float:

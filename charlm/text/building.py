@@ -43,6 +43,7 @@ from charlm.text.workers import MOST_WORKERS, cores, run_job
 _RULES = "1"  # raised when a tokenizer begins to cut texts otherwise
 _WORKER_CHARS = 4 << 20  # what makes up for the start of a process
 _MOST_TOKENIZER_BYTES = 1 << 30
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def ids_folder() -> Path:
@@ -101,11 +102,11 @@ def encode_text(
         return _encode_here(text.pieces(start, stop), tokenizer)
     dtype = smallest_dtype(tokenizer.vocab_size)
     folder, key = ids_folder(), _key(text.sha256, start, stop, tokenizer_sha256(tokenizer))
-    found = open_tokens(folder, key, dtype)
+    found = open_tokens(folder, key, dtype, tokenizer.vocab_size)
     if found is None:
         make_room(folder, needed=(stop - start) * dtype.itemsize)
         yield from _build(folder, key, text, start, stop, tokenizer)
-        found = open_tokens(folder, key, dtype)
+        found = open_tokens(folder, key, dtype, tokenizer.vocab_size)
     if found is None:
         raise CorpusError(f"the ids of the text do not stay in {folder}; is the disk sound?")
     return found
@@ -206,7 +207,7 @@ def _kept_tokenizer(path: Path) -> Tokenizer | None:
         if stored["sha256"] != hashlib.sha256(stored["tokenizer"].encode()).hexdigest():
             return None
         tokenizer = restored_tokenizer(json.loads(stored["tokenizer"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, TokenizerError):
+    except (OSError, *_MALFORMED, TokenizerError):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)

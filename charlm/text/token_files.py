@@ -18,7 +18,7 @@ import json
 import logging
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,10 +45,13 @@ class Tokens(NamedTuple):
     sha256: str
 
 
-def open_tokens(folder: Path, key: str, dtype: np.dtype[Any]) -> Tokens | None:
+def open_tokens(
+    folder: Path, key: str, dtype: np.dtype[Any], vocab_size: int | None = None
+) -> Tokens | None:
     """Return the ids of a finished file, mapped; None where there is none that is whole.
 
-    A file that was cut off or changed is removed, to be built anew.
+    A file that was cut off or changed is removed, to be built anew; so is one with ids of
+    `vocab_size` or more, which kernels would read far off.
     """
     path = folder / f"{key}.ids"
     try:
@@ -58,7 +61,7 @@ def open_tokens(folder: Path, key: str, dtype: np.dtype[Any]) -> Tokens | None:
     try:
         _lock(fd, shared=True)
         try:
-            found = _checked(fd, dtype)
+            found = _checked(fd, dtype, vocab_size)
         except OSError:  # what a disk cannot read any more is no better than what it lost
             found = None
         if found is None:
@@ -75,19 +78,37 @@ def open_tokens(folder: Path, key: str, dtype: np.dtype[Any]) -> Tokens | None:
         os.close(fd)  # the map holds a duplicate, and with it the lock
 
 
-def _checked(fd: int, dtype: np.dtype[Any]) -> Tokens | None:
+def _checked(fd: int, dtype: np.dtype[Any], vocab_size: int | None) -> Tokens | None:
     size = os.fstat(fd).st_size
     head = os.pread(fd, _HEADER_BYTES, 0)
     try:
         header = json.loads(head.removeprefix(_MAGIC)) if head.startswith(_MAGIC) else {}
         count, unknown, sha256 = int(header["ids"]), int(header["unknown"]), str(header["sha256"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    if header.get("dtype") != dtype.name or size != _HEADER_BYTES + count * dtype.itemsize:
+    if count < 0 or header.get("dtype") != dtype.name:
         return None
-    if _hash_of(fd, size - _HEADER_BYTES).hexdigest() != sha256:
+    if size != _HEADER_BYTES + count * dtype.itemsize:
+        return None
+    largest = _Largest(dtype)
+    if _hash_of(fd, size - _HEADER_BYTES, largest.add).hexdigest() != sha256:
+        return None
+    if vocab_size is not None and largest.value >= vocab_size:
         return None
     return Tokens(_map(fd, count, dtype), unknown, sha256)
+
+
+class _Largest:
+    """The largest id among bytes that come in parts of whole ids."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self.value = -1
+
+    def add(self, data: bytes) -> None:
+        whole = len(data) // self._dtype.itemsize
+        ids = np.frombuffer(data, dtype=self._dtype, count=whole)
+        self.value = max(self.value, int(ids.max(initial=0)))
 
 
 def _map(fd: int, count: int, dtype: np.dtype[Any]) -> IdArray:
@@ -153,12 +174,13 @@ class TokenWriter:
         try:
             entry = json.loads(self._journal.read_bytes())
             pieces, size, unknown = (int(entry[name]) for name in ("pieces", "bytes", "unknown"))
-            if size >= 0 and os.fstat(self._fd).st_size >= _HEADER_BYTES + size:
+            is_own = entry.pop("checksum") == _checksum(entry)
+            if is_own and os.fstat(self._fd).st_size >= _HEADER_BYTES + size:
                 digest = _hash_of(self._fd, size)
                 if digest.hexdigest() == entry["sha256"]:
                     self.pieces, self._bytes, self._unknown = pieces, size, unknown
                     return digest
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             pass
         return hashlib.sha256()
 
@@ -182,6 +204,7 @@ class TokenWriter:
             "unknown": self._unknown,
             "sha256": self._digest.copy().hexdigest(),
         }
+        entry["checksum"] = _checksum(entry)
         temporary = self._journal.with_suffix(".tmp")
         with self._disk_errors():
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OPEN, 0o666)
@@ -304,12 +327,18 @@ def _lock(fd: int, *, shared: bool = False, wait: bool = True) -> bool:
     return True
 
 
-def _hash_of(fd: int, size: int) -> Any:
-    """Return the running checksum of the first `size` bytes behind the header."""
+def _checksum(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_of(fd: int, size: int, see: Callable[[bytes], None] | None = None) -> Any:
+    """Return the running checksum of the first `size` bytes behind the header, shown to `see`."""
     digest = hashlib.sha256()
     place, end = _HEADER_BYTES, _HEADER_BYTES + size
     while place < end and (data := os.pread(fd, min(_CHUNK, end - place), place)):
         digest.update(data)
+        if see is not None:
+            see(data)
         place += len(data)
     return digest
 

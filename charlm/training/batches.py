@@ -91,7 +91,16 @@ class Streams:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state()` returned."""
-        self.cursors = np.array(state["cursors"], dtype=np.int64)
-        self.fresh = np.array(state["fresh"], dtype=bool)
+        """Go on from what `state()` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError, OverflowError: if it is no state of so many readers.
+        """
+        cursors = np.array(state["cursors"], dtype=np.int64)
+        fresh = np.array(state["fresh"], dtype=bool)
+        if not cursors.shape == fresh.shape == self.cursors.shape:
+            raise ValueError(f"{len(self.cursors)} readers are expected, found {cursors.shape}")
+        if cursors.min() < 0 or cursors.max() >= len(self.ids):
+            raise ValueError("a reader stands outside of the text")
+        self.cursors, self.fresh = cursors, fresh
         self.rng.bit_generator.state = state["rng"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from charlm.base.errors import CheckpointError
+from charlm.models.language_model import LanguageModel
 from charlm.training.loop import Trainer
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -101,34 +102,62 @@ def unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
     """
     try:
         _unpack(trainer, arrays, values)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
-            f"the training state does not fit this model ({error}); start anew with --overwrite"
+            f"the training state does not fit this model ({what[:200]}); "
+            "start anew with --overwrite"
+        ) from error
+
+
+def weights_of(model: LanguageModel, arrays: Arrays, prefix: str) -> Arrays:
+    """Return a model's weights among the arrays of a state, by their names behind `prefix`.
+
+    Raises:
+        CheckpointError: if one is missing or of another shape.
+    """
+    try:
+        return {
+            name: _shaped(arrays, prefix + name, tensor.shape).numpy()
+            for name, tensor in model.state_dict().items()
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"the training state lacks weights of this model ({error}); start anew with --overwrite"
         ) from error
 
 
 def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
     model = trainer.model
     device = model.output.bias.device
-    model.load_state_dict({name: _tensor(arrays, f"model.{name}") for name in model.state_dict()})
+    model.load_state_dict(
+        {
+            name: _shaped(arrays, f"model.{name}", there.shape)
+            for name, there in model.state_dict().items()
+        }
+    )
     for index, parameter in enumerate(_parameters(trainer)):
         start = f"optimizer.{index}."
         found = {name.removeprefix(start): name for name in arrays if name.startswith(start)}
         if found:
             trainer.optimizer.state[parameter] = {
-                key: _tensor(arrays, name).to(device) for key, name in found.items()
+                key: _shaped(arrays, name, () if key == "step" else parameter.shape).to(device)
+                for key, name in found.items()
             }
     if trainer.averages is not None:
         trainer.averages.updates = int(values["averaged"])
         for index, average in enumerate(trainer.averages.averages):
-            average.copy_(_tensor(arrays, f"average.{index}"))
+            average.copy_(_shaped(arrays, f"average.{index}", average.shape))
     rows = len(trainer.streams.cursors)
-    begun = int(values["step"]) > 0  # before the first step there is no state yet
+    trainer.step = int(values["step"])
+    begun = trainer.step > 0  # before the first step there is no state yet
     trainer.state = [
-        tuple(_tensor(arrays, f"state.{index}.{part}").to(device) for part in range(len(layer)))
+        tuple(
+            _shaped(arrays, f"state.{index}.{part}", there.shape).to(device)
+            for part, there in enumerate(layer)
+        )
         for index, layer in enumerate(model.initial_state(rows) if begun else [])
     ]
-    trainer.step = int(values["step"])
     trainer.streams.restore(values["streams"])
     trainer.generator.set_state(_bytes(values["generator"]))
 
@@ -137,8 +166,11 @@ def _parameters(trainer: Trainer) -> list[torch.Tensor]:
     return [p for group in trainer.optimizer.param_groups for p in group["params"]]
 
 
-def _tensor(arrays: Arrays, name: str) -> torch.Tensor:
-    return torch.from_numpy(np.array(arrays[name]))
+def _shaped(arrays: Arrays, name: str, shape: Sequence[int]) -> torch.Tensor:
+    array = np.array(arrays[name])
+    if array.shape != tuple(shape) or array.dtype.kind != "f":
+        raise ValueError(f"{name} has the shape {array.shape} of {array.dtype}")
+    return torch.from_numpy(array)
 
 
 def _text(state: torch.Tensor) -> str:

@@ -1,5 +1,7 @@
 """Every kind of file that charlm reads: a whole example, and a reader that goes all the way.
 
+Files of word vectors, of questions and of ids are in `more_readers.py`.
+
 A model folder's manifest is made anew around a mutated file: its checksums would catch nearly
 everything, and the readers behind it are what is tried here.
 """
@@ -11,6 +13,7 @@ import json
 import lzma
 import zipfile
 
+import more_readers
 import numpy as np
 from mutation import mutated, mutated_json, mutated_tensors
 
@@ -93,8 +96,8 @@ def _save_ngram(folder):
 class ModelFile:
     """One file of a model folder, the manifest made anew around it."""
 
-    def __init__(self, root, name, save, how):
-        self.folder, self.name, self.how = root / "m", name, how
+    def __init__(self, root, name, save, how, use=ask):
+        self.folder, self.name, self.how, self._use = root / "m", name, how, use
         save(self.folder)
         self.seed = (self.folder / name).read_bytes()
         manifest = json.loads((self.folder / "manifest.json").read_bytes())
@@ -108,7 +111,7 @@ class ModelFile:
             (self.folder / "manifest.json").write_bytes(dump_manifest(self._files))
         read_summary(self.folder)
         check_folder(self.folder)
-        ask(self.folder)
+        self._use(self.folder)
 
 
 class MetricsFile:
@@ -248,6 +251,26 @@ READERS = {
     "config.json of an n-gram model": lambda root: ModelFile(
         root, "config.json", _save_ngram, mutated_json
     ),
+    "vocab.json of an n-gram model": lambda root: ModelFile(
+        root, "vocab.json", _save_ngram, mutated_json
+    ),
+    "arrays of word vectors": lambda root: ModelFile(
+        root,
+        "model.safetensors",
+        more_readers.save_some_vectors,
+        mutated_tensors,
+        more_readers.ask_vectors,
+    ),
+    "config.json of word vectors": lambda root: ModelFile(
+        root,
+        "config.json",
+        more_readers.save_some_vectors,
+        mutated_json,
+        more_readers.ask_vectors,
+    ),
+    "words.txt of word vectors": lambda root: ModelFile(
+        root, "words.txt", more_readers.save_some_vectors, mutated, more_readers.ask_vectors
+    ),
     "metrics.jsonl": MetricsFile,
     "resume state, JSON": lambda root: ResumeFile(root, ".json", mutated_json),
     "resume state, tensors": lambda root: ResumeFile(root, ".safetensors", mutated_tensors),
@@ -256,4 +279,5 @@ READERS = {
     "text.gz": lambda root: CorpusFile(root, ".gz", gzip.compress),
     "text.xz": lambda root: CorpusFile(root, ".xz", lzma.compress),
     "zip": ZipFile,
+    **more_readers.READERS,
 }

@@ -40,7 +40,8 @@ def same(server, losses):
 
 def finish(server, name):
     status, _, err = server.run("train", "--resume", "-o", name)
-    assert status == 0, err
+    # on a busy machine a process may reach the end before it is killed
+    assert status == 0 or "is finished (" in err, err
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,24 @@ def test_a_file_of_another_type_is_not_taken(tmp_path):
     assert open_tokens(tmp_path, "other", UINT16) is None
 
 
+def test_ids_beyond_the_vocabulary_are_not_taken(tmp_path):
+    path = write_file(tmp_path, values=[0, 299, 300])
+    assert open_tokens(tmp_path, "k", UINT16, 301).ids.tolist() == [0, 299, 300]
+    assert open_tokens(tmp_path, "k", UINT16, 300) is None
+    assert not path.exists()
+
+
+def test_a_journal_that_was_written_in_is_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setattr(token_files, "_JOURNAL_PIECES", 2)
+    with TokenWriter(tmp_path, "k", UINT16) as writer:
+        for piece in range(4):
+            writer.append(np.full(10, piece), 0)
+    journal = tmp_path / ".k.journal"
+    journal.write_text(journal.read_text().replace('"pieces": 4', '"pieces": 3'))
+    with TokenWriter(tmp_path, "k", UINT16) as writer:
+        assert writer.pieces == 0
+
+
 def test_a_build_that_was_killed_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(token_files, "_JOURNAL_PIECES", 2)
     with TokenWriter(tmp_path, "k", UINT16) as writer:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import has_resume, read_summary
 from charlm.store.locate import checkpoints_dir
 from charlm.store.lock import require_unlocked
+
+MOST_NAME_LETTERS = 80  # of 100: a number may follow
 
 
 def model_folder(name: str) -> Path:
@@ -25,8 +29,22 @@ def require_free(folder: Path, overwrite: bool, *, can_resume: bool = True) -> N
         )
 
 
-def free_name(wanted: str, overwrite: bool) -> str:
-    """Return the corpus's name, or that with the first number that is free."""
+def name_after(corpus: str) -> str:
+    r"""Return a name that a model may have, after a corpus that may be named in any way.
+
+    Example:
+        >>> [name_after(name) for name in ("novel", "Mon été (2)", "\x1b[31mred", "红楼梦")]
+        ['novel', 'Mon-ete-2', '31mred', 'text']
+    """
+    letters = unicodedata.normalize("NFKD", corpus)
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("._-")
+    return name[:MOST_NAME_LETTERS].rstrip("._-") or "text"
+
+
+def free_name(corpus: str, overwrite: bool) -> str:
+    """Return a name after that of the corpus, or that with the first number that is free."""
+    wanted = name_after(corpus)
     if overwrite or not is_taken(model_folder(wanted)):
         return wanted
     number = 2

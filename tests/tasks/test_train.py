@@ -10,6 +10,7 @@ import pytest
 
 from charlm.base.errors import CheckpointError, ConfigError, CorpusError, TaskError
 from charlm.store.checkpoint import load_model, read_metrics
+from charlm.store.locate import find_model
 from charlm.tasks.train import train_language_model
 from charlm.tasks.train_events import Evaluated, Message, Planned, StepRecord, TrainResult
 from charlm.training.config import TrainConfig
@@ -177,6 +178,17 @@ def test_a_taken_name_is_refused_and_an_unnamed_run_finds_a_free_one(corpus):
         train(corpus, name="cats")
     assert train(corpus)[-1].name == "cats-2"
     assert train(corpus, name="cats", overwrite=True)[-1].name == "cats"
+
+
+@pytest.mark.parametrize(
+    "name", ["my novel.txt", "\x1b[31mred.txt", "红楼梦.txt", "-.txt", "é" * 60]
+)
+def test_an_unnamed_model_gets_a_name_that_can_be_asked_for(corpus, home, name):
+    (home / name).write_text(LINES * 40)
+    result = train(str(home / name))[-1]
+    assert find_model(result.name).folder == home / "checkpoints" / result.name
+    assert result.name.isascii()
+    assert result.name.isprintable()
 
 
 def test_overwriting_keeps_the_old_model_until_there_is_a_trained_one(corpus, home):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import logging
 import os
 import resource
 import sys
@@ -59,6 +60,7 @@ def _in_a_child(kind: str, start: int, count: int) -> int:
 
 def _run(kind: str, folder: Path, at: Path, start: int, count: int) -> int:
     warnings.simplefilter("error")
+    logging.disable()
     os.environ["CHARLM_HOME"] = str(folder)
     reader = READERS[kind](folder)
     seen = collections.Counter[str]()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.affixes import is_derived
-from charlm.spelling.channel import Channel, classes_of
+from charlm.spelling.channel import Channel, classes_of, mix
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.distance import edit_distances
 from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
@@ -32,6 +32,8 @@ _SHORT_FREQUENT = {1: 150, 2: 2_000, 3: 12_000}
 _SOUND_FREQUENT = 30_000
 _RARE = 15_000
 _FREQUENT, _SPREAD = -9.0, 6.0  # log p of a word that is not rare; how far to the rarest
+_APOSTROPHE_COST = 0.7  # many people write none
+_SHARE = 0.5
 _VOWELS = frozenset("aeiouyàéèóаеиоуя")
 
 
@@ -41,6 +43,8 @@ class Form(NamedTuple):
     Attributes:
         known: whether it is in the lexicon.
         derived: whether it is made of known words, see `affixes`.
+        random: of an unknown form, how probable it is that it comes of an edit at random, where
+            such are as many as others; -1 where nothing is near.
         rarity: from 0 for a frequent word to 1 for one that nearly never comes.
     """
 
@@ -49,6 +53,7 @@ class Form(NamedTuple):
     known: bool
     derived: bool = False
     rarity: float = 0.0
+    random: float = -1.0
 
 
 class Options:
@@ -56,8 +61,9 @@ class Options:
 
     Attributes:
         tokens: (options, MOST_PARTS), -1 behind the last.
-        costs: (options,), -log p(form | option) in nats; of an unknown form itself, -log p of its
-            spelling.
+        costs: (options,), -log p(form | option) in nats, as people misspell; of an unknown form
+            itself, -log p of its spelling.
+        random: (options,), the same for edits at random.
         kinds: (options,), what is done: KEEP, OTHER_WORD, …
         texts: what would stand in the text.
     """
@@ -67,20 +73,24 @@ class Options:
 
     def clear(self) -> None:
         """Forget everything."""
+        self.random: npt.NDArray[np.float32] = np.zeros(1024, dtype=np.float32)
         self.tokens: npt.NDArray[np.int32] = np.full((1024, MOST_PARTS), -1, dtype=np.int32)
         self.costs: npt.NDArray[np.float32] = np.zeros(1024, dtype=np.float32)
         self.kinds: npt.NDArray[np.uint8] = np.zeros(1024, dtype=np.uint8)
         self.texts: list[str] = []
 
-    def add(self, tokens: Array, costs: Array, kinds: Array, texts: Sequence[str]) -> int:
+    def add(
+        self, tokens: Array, costs: Array, random: Array, kinds: Array, texts: Sequence[str]
+    ) -> int:
         """Append options and return the place of the first."""
         first, last = len(self.texts), len(self.texts) + len(texts)
         while last > len(self.costs):
             self.tokens = np.concatenate([self.tokens, np.full_like(self.tokens, -1)])
             self.costs = np.concatenate([self.costs, np.zeros_like(self.costs)])
+            self.random = np.concatenate([self.random, np.zeros_like(self.random)])
             self.kinds = np.concatenate([self.kinds, np.zeros_like(self.kinds)])
         self.tokens[first:last], self.costs[first:last] = tokens, costs
-        self.kinds[first:last] = kinds
+        self.kinds[first:last], self.random[first:last] = kinds, random
         self.texts.extend(texts)
         return first
 
@@ -188,16 +198,32 @@ class Candidates:
         other = surfaces != own[rows]
         rows, surfaces = rows[other], surfaces[other]
         if not len(rows):
-            return rows, surfaces, np.zeros(0, np.float32)
-        costs = self._channel.costs(
-            self._codes(surfaces),
-            self._lengths[surfaces],
-            codes[:, rows],
-            lengths[rows],
-            self._classes,
-            band=_SOUND_SPREAD,
+            return rows, surfaces, np.zeros((2, 0), np.float32)
+        costs = np.stack(
+            self._channel.costs(
+                self._codes(surfaces),
+                self._lengths[surfaces],
+                codes[:, rows],
+                lengths[rows],
+                self._classes,
+                band=_SOUND_SPREAD,
+            )
         )
+        bare = self._bare(new, rows, surfaces)
+        costs[:, bare] = np.minimum(costs[:, bare], _APOSTROPHE_COST)
         return self._best(rows, surfaces, costs, known, own)
+
+    def _bare(self, new: list[str], rows: Int64, surfaces: Int64) -> Int64:
+        """Return which options are the form with an apostrophe that was left out."""
+        joined = np.flatnonzero(surfaces >= self.lexicon.vocab_size)
+        return np.array(
+            [
+                place
+                for place in joined.tolist()
+                if self.texts[surfaces[place]].replace("'", "") == new[rows[place]]
+            ],
+            dtype=np.int64,
+        )
 
     def _codes(self, surfaces: Int64) -> Array:
         codes: Array = self._all_codes[:, surfaces]
@@ -252,14 +278,14 @@ class Candidates:
     def _best(
         self, rows: Int64, surfaces: Int64, costs: Array, known: Array, own: Int64
     ) -> tuple[Int64, Int64, Array]:
-        promise = costs - self.log_probs[surfaces]
+        promise = mix(costs[0], costs[1], _SHARE) - self.log_probs[surfaces]
         promise[self._are_confused(own[rows], surfaces)] -= 100.0
         order = np.lexsort((promise, rows))
-        rows, surfaces, costs = rows[order], surfaces[order], costs[order]
+        rows, surfaces, costs = rows[order], surfaces[order], costs[:, order]
         first = np.searchsorted(rows, rows)
         most = np.where(known[rows], MOST_KNOWN, MOST_UNKNOWN)
         kept = np.arange(len(rows)) - first < most
-        return rows[kept], surfaces[kept], costs[kept]
+        return rows[kept], surfaces[kept], costs[:, kept]
 
     def _store(
         self,
@@ -272,6 +298,10 @@ class Candidates:
         starts = np.searchsorted(rows, np.arange(len(new) + 1))
         plausible = -self._plausibility.log_probs(new)
         splits = self._splits(new, known)
+        ids = np.array(
+            [self.lexicon.ids[form] if one else -1 for form, one in zip(new, known, strict=True)]
+        )
+        confused = self._are_confused(ids[rows], surfaces)
         lexicon = self.lexicon
         for number, form in enumerate(new):
             here = slice(starts[number], starts[number + 1])
@@ -282,28 +312,29 @@ class Candidates:
             rows_tokens[0, : len(own or (UNKNOWN,))] = own or (UNKNOWN,)
             rows_tokens[1 : count - len(parts)] = self._tokens[surfaces[here]]
             kinds = np.full(count, OTHER_WORD, dtype=np.uint8)
-            if own and len(surfaces[here]):
-                confused = self._are_confused(
-                    np.full(len(surfaces[here]), lexicon.ids[form]), surfaces[here]
-                )
-                kinds[1 : count - len(parts)][confused] = CONFUSED
+            kinds[1 : count - len(parts)][confused[here]] = CONFUSED
             kinds[0] = KEEP if own or form in self._left else KEEP_UNKNOWN
             values = np.zeros(count, dtype=np.float32)
             values[0] = 0.0 if own or form in self._left else plausible[number]
-            values[1 : count - len(parts)] = costs[here]
+            values[1 : count - len(parts)] = costs[0, here]
+            random = values.copy()
+            random[1 : count - len(parts)] = costs[1, here]
             texts = [form, *[self.texts[surface] for surface in surfaces[here]]]
             for place, (first, second) in enumerate(parts, count - len(parts)):
                 rows_tokens[place, :2] = lexicon.ids[first], lexicon.ids[second]
                 kinds[place] = SPLIT
                 texts.append(f"{first} {second}")
-            where = self.options.add(rows_tokens, values, kinds, texts)
+            where = self.options.add(rows_tokens, values, random, kinds, texts)
             is_known = bool(known[number]) or form in self._left
             derived = (not own or lexicon.ids[form] >= _RARE) and is_derived(
                 form, lexicon.ids, *self._affixes
             )
-            self.forms[form] = Form(
-                where, count, is_known, derived, self._rarity(form) if own else 0.0
-            )
+            at = starts[number]
+            chance = -1.0
+            if not is_known and starts[number + 1] > at:  # the first is the most promising
+                chance = 1.0 / (1.0 + float(np.exp(costs[1, at] - costs[0, at])))
+            rarity = self._rarity(form) if own else 0.0
+            self.forms[form] = Form(where, count, is_known, derived, rarity, chance)
 
     def _rarity(self, form: str) -> float:
         score = float(self.log_probs[self.lexicon.ids[form]])
@@ -317,7 +348,11 @@ class Candidates:
         return np.repeat(rows, sizes), self._confused[places] & 0xFFFFFFFF
 
     def _are_confused(self, own: Int64, surfaces: Int64) -> npt.NDArray[np.bool_]:
-        found: npt.NDArray[np.bool_] = np.isin(np.maximum(own, 0) << 32 | surfaces, self._confused)
+        if not len(self._confused):
+            return np.zeros(len(surfaces), dtype=bool)
+        keys = np.maximum(own, 0) << 32 | surfaces
+        places = np.minimum(np.searchsorted(self._confused, keys), len(self._confused) - 1)
+        found: npt.NDArray[np.bool_] = self._confused[places] == keys
         return found
 
     def _splits(self, new: list[str], known: Array) -> dict[int, list[tuple[str, str]]]:

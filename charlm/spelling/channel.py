@@ -1,9 +1,10 @@
 """How probable a misspelling is, given the word that was meant.
 
-Two ways to misspell a word are mixed. People spell as they hear and mistype as keyboards lie:
-each letter or short run of letters is rewritten with a learnt probability, and the likeliest way
-through the word counts (Brill and Moore). And anything may happen anywhere: one or two edits at
-random, each place and letter as likely as any other.
+Two ways to misspell a word are mixed, in shares that a text tells as it goes (see `decode`).
+People spell as they hear and mistype as keyboards lie: each letter or short run of letters is
+rewritten with a learnt probability, and the likeliest way through the word counts (Brill and
+Moore). And anything may happen anywhere: one or two edits at random, each place and letter as
+likely as any other.
 
 A letter is known to the learnt table as one of 32 classes: a to z, the apostrophe, any other.
 
@@ -34,7 +35,6 @@ APOSTROPHE, FOREIGN, EDGE = 27, 28, 31
 SHIPPED = Path(__file__).parent / "channel.json"
 MOST_RUN = 3
 _NEVER = np.float32(60.0)
-_RANDOM_SHARE = 0.25
 _DELETE, _INSERT, _REPLACE, _EXCHANGE = (0.2, 0.2, 0.4, 0.2)
 _SECOND = 0.15  # of random misspellings have two edits
 _LETTERS = 26.0
@@ -77,26 +77,24 @@ class Channel:
         classes: npt.NDArray[np.uint8],
         *,
         band: int = 2,
-    ) -> Float32:
-        """Return the costs of pairs, in nats.
+    ) -> tuple[Float32, Float32]:
+        """Return -log p of pairs as people spell and mistype, and of edits at random, in nats.
 
         Shapes:
             words, typed: (letters, pairs), codes of an alphabet, 0 behind the end.
             classes: (256,), the class of each code.
         """
-        result = np.empty(words.shape[1], dtype=np.float32)
+        learnt = np.empty(words.shape[1], dtype=np.float32)
+        random = np.empty(words.shape[1], dtype=np.float32)
         order = np.argsort(word_lengths, kind="stable")
         for start in range(0, len(order), _PAIRS):
             part = order[start : start + _PAIRS]
             rows, columns = int(word_lengths[part].max()), int(typed_lengths[part].max())
             ends = (word_lengths[part], typed_lengths[part])
             pair = (words[:rows, part], typed[:columns, part])
-            learnt = self._learnt(*pair, *ends, classes, band)
-            random = _random(*pair, *ends, band)
-            result[part] = -np.logaddexp(
-                np.log1p(-_RANDOM_SHARE) - learnt, math.log(_RANDOM_SHARE) - random
-            )
-        return result
+            learnt[part] = self._learnt(*pair, *ends, classes, band)
+            random[part] = _random(*pair, *ends, band)
+        return learnt, random
 
     def _learnt(
         self,
@@ -141,6 +139,12 @@ class Channel:
             return found
 
         return _walk(words, typed, word_lengths, typed_lengths, band, cost)
+
+
+def mix(learnt: Float32, random: Float32, share: Float32 | float) -> Float32:
+    """Return -log p where `share` of the misspellings are random."""
+    mixed: Float32 = -np.logaddexp(np.log1p(-share) - learnt, np.log(share) - random)
+    return mixed
 
 
 def _random(

@@ -26,6 +26,7 @@ from charlm.spelling.candidates import (
     Candidates,
     Form,
 )
+from charlm.spelling.channel import mix
 from charlm.spelling.lexicon import END, MOST_PARTS, NUMBER, UNKNOWN
 from charlm.spelling.sentences import (
     END_KEY,
@@ -37,7 +38,7 @@ from charlm.spelling.sentences import (
     Position,
 )
 from charlm.spelling.weights import Weights
-from charlm.spelling.words import CAPITAL, CAPITALS
+from charlm.spelling.words import CAPITAL, CAPITALS, LOWER
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -47,6 +48,7 @@ _SLACK = 8.0
 _MOST = 10  # options of a position that the whole context judges
 _SWEEPS = 4
 _RATE = 0.02
+_PRIOR_RANDOM, _PRIOR_DOUBTFUL = 3.0, 12.0
 
 
 class Readings(NamedTuple):
@@ -77,6 +79,7 @@ class Decoder:
     def __init__(self, candidates: Candidates, model: ProbingModel, weights: Weights) -> None:
         self._candidates, self._model, self.weights = candidates, model, weights
         self._reach = model.order - 1
+        self._random, self._doubtful = _PRIOR_RANDOM, _PRIOR_DOUBTFUL
 
     def decode(self, positions: Sequence[Position]) -> Readings:
         """Return the readings of consecutive positions."""
@@ -100,7 +103,11 @@ class Decoder:
                 (OWN_KEY, (own, -1, -1)),
             ):
                 place = options.add(
-                    np.array([tokens]), np.zeros(1), np.array([FIXED], dtype=np.uint8), [""]
+                    np.array([tokens]),
+                    np.zeros(1),
+                    np.zeros(1),
+                    np.array([FIXED], dtype=np.uint8),
+                    [""],
                 )
                 forms[key] = Form(place, 1, True)
         return [forms[position.key] for position in positions]
@@ -121,6 +128,8 @@ class Decoder:
         option = first[row_position] + offsets
         options, weights = self._candidates.options, self.weights
         kinds, costs = options.kinds[option], options.costs[option]
+        share = self._random_share(positions, found)[row_position]
+        mixed = mix(costs, options.random[option], share)
         tokens = options.tokens[option]
         typed_known = known[row_position]
         rarity = np.array([form.rarity for form in found], dtype=np.float32)
@@ -129,12 +138,12 @@ class Decoder:
         adjust = weights.rate * np.log(np.maximum(rate, 0.002) / _RATE)[row_position]
         other = kinds == OTHER_WORD
         rare = weights.rare * (rarity * (1.0 - 0.7 * derived))[row_position]
-        change = np.where(typed_known, weights.realword + rare, weights.nonword) + adjust
-        prior[other] = (change - weights.channel * costs)[other]
+        change = np.where(typed_known, weights.realword + rare + adjust, weights.nonword)
+        prior[other] = (change - weights.channel * mixed)[other]
         split = kinds == SPLIT
         prior[split] = (np.where(typed_known, weights.split_known, weights.split) + adjust)[split]
         confused = kinds == CONFUSED
-        prior[confused] = weights.confused + adjust[confused]
+        prior[confused] = weights.confused
         prior[other | split | confused] -= weights.margin
         left = kinds == KEEP_UNKNOWN
         if left.any():
@@ -153,6 +162,23 @@ class Decoder:
             )
         prior += self._case_terms(tokens, kinds, (case == CAPITAL) & ~initial, row_position)
         return _Table(row_position, option, prior, tokens, kinds, len(positions))
+
+    def _random_share(self, positions: Sequence[Position], forms: Sequence[Form]) -> Float32:
+        """Return for each position which share of the misspellings so far came at random.
+
+        The words of its own line count, those of later lines do not.
+        """
+        shares = np.empty(len(positions), dtype=np.float32)
+        begun, line = 0, 0
+        for at, (position, form) in enumerate(zip(positions, forms, strict=True)):
+            if position.line > line:
+                shares[begun:at] = self._random / self._doubtful
+                begun, line = at, position.line
+            if form.random >= 0.0 and position.case == LOWER and position.line >= 0:
+                self._random += form.random
+                self._doubtful += 1.0
+        shares[begun:] = self._random / self._doubtful
+        return np.clip(shares, 0.02, 0.98)
 
     def _case_terms(
         self, tokens: Array, kinds: Array, capital: Array, row_position: Int64

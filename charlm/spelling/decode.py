@@ -44,8 +44,8 @@ Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
-_SLACK = 8.0
-_MOST = 10  # options of a position that the whole context judges
+_SLACK = 10.0
+_MOST = 16  # options of a position that the whole context judges
 _SWEEPS = 4
 _RATE = 0.02
 _PRIOR_RANDOM, _PRIOR_DOUBTFUL = 3.0, 12.0

@@ -84,6 +84,25 @@ def test_a_long_memory_takes_more_passes_and_is_still_exact(make_model, ids, mon
     assert passes == sorted(passes, reverse=True)
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_what_does_not_settle_is_read_in_turn_once(make_model, monkeypatch, most):
+    """A text that repeats itself may be forgotten never; it costs no more than a few readings."""
+    model = long_memory(make_model)
+    ids = np.tile([1, 2], 1_500)
+    monkeypatch.setattr(scoring, "MOST_PASSES", most)
+    read = []
+    run = scoring._Text.run
+    monkeypatch.setattr(
+        scoring._Text,
+        "run",
+        lambda self, rows, starts: (read.extend(rows), run(self, rows, starts)),
+    )
+    nll, _ = evaluate_ids(model, ids, segments=8)
+    assert nll == pytest.approx(-score_ids(model, ids).sum(), rel=1e-6)
+    assert len(read) <= 8 * (most + 1)
+    assert read[8 * most :] == sorted(read[8 * most :])
+
+
 def test_one_pass_alone_would_be_wrong_for_a_long_memory(make_model, ids, monkeypatch):
     """Else the test above could not fail."""
     model = long_memory(make_model)

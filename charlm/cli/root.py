@@ -29,7 +29,9 @@ _COMMANDS = (
         Late("lm", "train:lm", "train a language model on text"),
         Late("ngram", "train_ngram:ngram", "count an n-gram model, the baseline, in seconds"),
         Late("vectors", "train_vectors:vectors", "learn a vector for each word of a text"),
-        Late("speller", "train_speller:speller", "make all that spelling correction needs of a text"),
+        Late(
+            "speller", "train_speller:speller", "make all that spelling correction needs of a text"
+        ),
         default="lm",
     ),
     Late("sample", "sample:sample", "let a model write"),

@@ -187,8 +187,4 @@ def choose_min_counts(ids: Sequence[int] | npt.NDArray[np.int32], order: int) ->
     size = len(ids)
     if size < 2_000_000:
         return ()
-    return (
-        (1, 1, 2, 2, 2, 2)[: order - 1]
-        if size < 10_000_000
-        else (1, 2, 2, 2, 2, 2)[: order - 1]
-    )
+    return (1, 1, 2, 2, 2, 2)[: order - 1] if size < 10_000_000 else (1, 2, 2, 2, 2, 2)[: order - 1]

@@ -9,6 +9,7 @@ misspelt find each other.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -48,6 +49,7 @@ _SLACK = 10.0
 _MOST = 16  # options of a position that the whole context judges
 _SWEEPS = 4
 _RATE = 0.02
+_CACHE_SHARE, _CACHE_WORDS, _CACHE_MOST = 0.3, 500.0, 1000.0
 _PRIOR_RANDOM, _PRIOR_DOUBTFUL = 3.0, 12.0
 
 
@@ -80,6 +82,9 @@ class Decoder:
         self._candidates, self._model, self.weights = candidates, model, weights
         self._reach = model.order - 1
         self._random, self._doubtful = _PRIOR_RANDOM, _PRIOR_DOUBTFUL
+        self._counts = np.zeros(model.vocab_size + 1, dtype=np.float32)
+        self._probs = np.exp(model.log_unigrams)
+        self._words = 0
 
     def decode(self, positions: Sequence[Position]) -> Readings:
         """Return the readings of consecutive positions."""
@@ -160,8 +165,41 @@ class Decoder:
                 + weights.seen * np.minimum(np.log2(seen[at]), 4.0)
                 + bonus
             )
+        if weights.cache:
+            prior += weights.cache * self._cache_terms(tokens[:, 0], positions, row_position, found)
         prior += self._case_terms(tokens, kinds, (case == CAPITAL) & ~initial, row_position)
         return _Table(row_position, option, prior, tokens, kinds, len(positions))
+
+    def _cache_terms(
+        self,
+        tokens: Array,
+        positions: Sequence[Position],
+        row_position: Int64,
+        forms: Sequence[Form],
+    ) -> Float32:
+        """Return how much likelier each option is for what the lines before have, in nats.
+
+        A text's own words are mixed with the unigrams of all texts, the more the longer it is.
+        """
+        lines = np.array([position.line for position in positions], dtype=np.int64)
+        lines = np.maximum.accumulate(lines)  # what stands in no line goes with that before it
+        known = np.array([form.known for form in forms]) & (lines >= 0)
+        options = self._candidates.options
+        own = options.tokens[[form.first for form in forms], 0]
+        terms = np.zeros(len(tokens), dtype=np.float32)
+        cuts = np.flatnonzero(np.diff(lines)) + 1
+        rows = np.searchsorted(row_position, [0, *cuts, len(lines)])
+        bounds = [0, *cuts.tolist(), len(lines)]
+        for part, (low, high) in enumerate(itertools.pairwise(bounds)):
+            here = slice(rows[part], rows[part + 1])
+            share = _CACHE_SHARE * self._words / (self._words + _CACHE_WORDS)
+            if share:
+                seen = self._counts[tokens[here]] / (self._words * self._probs[tokens[here]])
+                terms[here] = np.log(1.0 - share + share * np.minimum(seen, _CACHE_MOST))
+            words = own[low:high][known[low:high]]
+            np.add.at(self._counts, words, 1.0)
+            self._words += len(words)
+        return terms
 
     def _random_share(self, positions: Sequence[Position], forms: Sequence[Form]) -> Float32:
         """Return for each position which share of the misspellings so far came at random.

@@ -30,6 +30,7 @@ class Weights:
     confused: float = setting(-3.0, "for a change among words that are written for each other")
     case: float = setting(0.95, "weight of how often an option has a capital, where there is one")
     rate: float = setting(0.9, "weight of how frequent errors are in the text so far")
+    cache: float = setting(0.6, "weight of how often an option came in the text so far", ge=0)
     margin: float = setting(0.0, "what a change must be better by")
 
     def __post_init__(self) -> None:

@@ -143,10 +143,16 @@ class Decoder:
         adjust = weights.rate * np.log(np.maximum(rate, 0.002) / _RATE)[row_position]
         other = kinds == OTHER_WORD
         rare = weights.rare * (rarity * (1.0 - 0.7 * derived))[row_position]
-        change = np.where(typed_known, weights.realword + rare + adjust, weights.nonword)
+        change = np.where(
+            typed_known,
+            weights.realword + rare + adjust,
+            weights.nonword + weights.nonword_rate * adjust,
+        )
         prior[other] = (change - weights.channel * mixed)[other]
         split = kinds == SPLIT
-        prior[split] = (np.where(typed_known, weights.split_known, weights.split) + adjust)[split]
+        prior[split] = (np.where(typed_known, weights.split_known + rare, weights.split) + adjust)[
+            split
+        ]
         confused = kinds == CONFUSED
         prior[confused] = weights.confused
         prior[other | split | confused] -= weights.margin

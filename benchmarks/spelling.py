@@ -284,12 +284,13 @@ def judge(program, book, words):
     )
 
 
-def judge_ewt(program, data, *, lower, every):
+def judge_ewt(program, data, *, lower, every, wrong=None):
     """Human errors: share of wrong words before and after.
 
     Args:
         lower: in lower case, as the figures of others were measured.
         every: all sentences; else those with an error.
+        wrong: share of wrong words: to sentences with an error so many others are added.
     """
     total = before = after = fixed = 0
     sentences = [
@@ -298,6 +299,8 @@ def judge_ewt(program, data, *, lower, every):
         for sentence in lists.read_ewt(data / f"pos-en/en_ewt-ud-{part}.conllu.xz")
         if every or any(form != correct for form, correct in sentence)
     ]
+    if wrong is not None:
+        sentences = _diluted(data, sentences, wrong)
     forms = [[f.lower() if lower else f for f, _ in one] for one in sentences]
     joined = [texts.joined_sentence(one) for one in forms]
     for sentence, (line, places), found in zip(
@@ -317,6 +320,30 @@ def judge_ewt(program, data, *, lower, every):
         f"{total:,} words, {before / total:.2%} wrong before, {after / total:.2%} after; "
         f"fixed {fixed / before:.1%}"
     )
+
+
+def _diluted(data, sentences, wrong):
+    """Return sentences with others among them, until this share of the words is wrong."""
+    words = [form for one in sentences for form, correct in one if form.isalpha()]
+    errors = sum(
+        form.lower() != correct.lower() and form.isalpha()
+        for one in sentences
+        for form, correct in one
+    )
+    others = [
+        sentence
+        for part in ("dev", "test")
+        for sentence in lists.read_ewt(data / f"pos-en/en_ewt-ud-{part}.conllu.xz")
+        if all(form == correct for form, correct in sentence)
+    ]
+    mixer = random.Random(7)
+    mixer.shuffle(others)
+    total, mixed = len(words), list(sentences)
+    while others and errors / total > wrong:
+        mixed.append(others.pop())
+        total += sum(form.isalpha() for form, _ in mixed[-1])
+    mixer.shuffle(mixed)
+    return mixed
 
 
 def _token_after(line, place, form, found):
@@ -378,6 +405,7 @@ def main():
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--words", type=int, default=50_000)
+    parser.add_argument("--only", help="names of programs, with commas between")
     given = parser.parse_args()
     training, folder = given.home / "text", given.home / "checkpoints/english"
     if not folder.exists():
@@ -390,6 +418,8 @@ def main():
         if not whole.exists():
             whole.write_text("".join(path.read_text() for path in sorted(training.glob("*.txt"))))
         for peer in PEERS:
+            if given.only and peer.name not in given.only.split(","):
+                continue
             try:
                 programs.append(peer(whole, given.home))
             except (ImportError, OSError) as error:
@@ -454,6 +484,15 @@ class Cases:
             "EWT, sentences with errors",
             judge_ewt(program, self.data, lower=True, every=False),
         )
+        yield (
+            "EWT, lower case, 2.67 % wrong",
+            judge_ewt(program, self.data, lower=True, every=False, wrong=0.0267),
+        )
+        if program.name == "charlm":
+            yield (
+                "EWT, as written, 2.67 % wrong",
+                judge_ewt(program, self.data, lower=False, every=False, wrong=0.0267),
+            )
         if not few:
             yield "EWT, all, lower case", judge_ewt(program, self.data, lower=True, every=True)
         if program.name == "charlm":  # the others know lower case alone

@@ -30,29 +30,29 @@ def build_trainer(data: WordData, config: VectorsTrainConfig) -> Generator[Work,
     if config.device == "cuda" and config.method not in ("sgns", "cbow"):
         raise ConfigError(f"{config.method} is trained on the CPU only; leave --device cuda out")
     if config.method == "glove":
-        pairs = yield from _pairs(data, 1.0 / np.arange(1, config.window + 1))
+        pairs = yield from _pairs(data, 1.0 / np.arange(1, config.reach + 1))
         return GloveTrainer(
             pairs,
             counts,
             dim=config.dim,
-            epochs=config.epochs,
+            epochs=config.passes,
             learning_rate=config.rate,
             seed=config.seed,
         )
     if config.method == "pmi-svd":
         # what a window that shrinks at random counts on average
-        pairs = yield from _pairs(data, np.arange(config.window, 0, -1) / config.window)
+        pairs = yield from _pairs(data, np.arange(config.reach, 0, -1) / config.reach)
         return PmiTrainer(
             pairs, counts, dim=config.dim, exponent=config.ns_exponent, seed=config.seed
         )
     settings = Settings(
         method=config.method,
         dim=config.dim,
-        window=config.window,
+        window=config.reach,
         num_negatives=config.num_negatives,
         subsample=config.subsample,
         ns_exponent=config.ns_exponent,
-        epochs=config.epochs,
+        epochs=config.passes,
         learning_rate=config.rate,
         seed=config.seed,
     )

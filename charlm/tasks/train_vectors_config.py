@@ -28,7 +28,12 @@ class VectorsTrainConfig:
 
     method: str = setting("sgns", "how to learn vectors", choices=METHODS)
     dim: int = setting(100, "numbers in a vector", ge=1, le=4_096)
-    window: int = setting(5, "most words from a word to those that count as near", ge=1, le=100)
+    window: int | None = setting(
+        None,
+        "most words from a word to those that count as near; default 5, for glove 10",
+        ge=1,
+        le=100,
+    )
     num_negatives: int = setting(5, "words drawn against each true one", ge=1, le=60)
     subsample: float = setting(
         1e-3,
@@ -37,7 +42,9 @@ class VectorsTrainConfig:
         le=1,
     )
     min_count: int = setting(5, "leave out words seen less often", ge=1)
-    epochs: int = setting(5, "passes over the text", ge=1, le=10_000)
+    epochs: int | None = setting(
+        None, "passes over the text; default 5, for glove 15", ge=1, le=10_000
+    )
     learning_rate: float | None = setting(
         None, "rate at the beginning; default 0.025, for cbow and glove 0.05", gt=0, le=10
     )
@@ -60,6 +67,16 @@ class VectorsTrainConfig:
                 f"tokenizer must be one of {', '.join(TOKENIZERS)} or a .model file{near}, "
                 f"got {self.tokenizer!r}"
             )
+
+    @property
+    def reach(self) -> int:
+        """The window, given or what suits the method."""
+        return self.window or (10 if self.method == "glove" else 5)
+
+    @property
+    def passes(self) -> int:
+        """The epochs, given or what suits the method."""
+        return self.epochs or (15 if self.method == "glove" else 5)
 
     @property
     def rate(self) -> float:

@@ -13,7 +13,7 @@ from charlm.vectors.pairs import Pairs
 from charlm.vectors.threads import Paced, in_order
 from charlm.vectors.training import Progress
 
-LARGEST, POWER = 100.0, 0.75
+LARGEST, POWER = 10.0, 0.75
 _PIECE = 1 << 16
 
 
@@ -21,6 +21,9 @@ class GloveTrainer(Paced):
     """Two matrices with biases, trained by AdaGrad on weighted least squares.
 
     A piece of pairs is a fixed part of a shuffled order that depends on the seed and the epoch.
+
+    The rate scales gradients before AdaGrad sums their squares, as in the authors' program: later
+    steps are then larger than those of the article, and learn more in as many epochs.
 
     Source:
         Pennington, Socher and Manning (2014), "GloVe: Global Vectors for Word Representation".

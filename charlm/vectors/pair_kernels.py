@@ -140,18 +140,18 @@ def glove(
             pull = shares[place] * error
             told[0] += 0.5 * pull * error
             told[1] += 1
-            pull = min(max(pull, -most), most)
+            pull = rate * min(max(pull, -most), most)
             for d in range(dim):
                 x, y = wi[d], cj[d]
                 dw, dc = pull * y, pull * x
                 gw, gc = gi[d] + dw * dw, gj[d] + dc * dc
                 gi[d], gj[d] = gw, gc
-                wi[d] = x - rate * dw / math.sqrt(gw)
-                cj[d] = y - rate * dc / math.sqrt(gc)
+                wi[d] = x - dw / math.sqrt(gw)
+                cj[d] = y - dc / math.sqrt(gc)
             gi[dim] += pull * pull
             gj[dim] += pull * pull
-            wi[dim] -= rate * pull / math.sqrt(gi[dim])
-            cj[dim] -= rate * pull / math.sqrt(gj[dim])
+            wi[dim] -= pull / math.sqrt(gi[dim])
+            cj[dim] -= pull / math.sqrt(gj[dim])
 
 
 @_kernel

@@ -185,12 +185,12 @@ def test_a_step_of_glove_is_adagrad_on_the_published_loss():
     before = trainer.state()
     w, c = before["w"][0].astype(float), before["c"][0].astype(float)
     error = w[:3] @ c[:3] + w[3] + c[3] - np.log(2.0)
-    pull = (2 / 100) ** 0.75 * error
+    pull = (2 / 10) ** 0.75 * error
     (step,) = trainer.run(1)
     assert step.loss == pytest.approx(0.5 * pull * error)
     for name, own, other in (("w", w, c), ("c", c, w)):
         gradient = pull * np.append(other[:3], 1.0)
-        wanted = own - 0.1 * gradient / np.sqrt(1 + gradient**2)
+        wanted = own - 0.1 * gradient / np.sqrt(1 + (0.1 * gradient) ** 2)
         np.testing.assert_allclose(trainer.state()[name][0], wanted, rtol=1e-5)
 
 

@@ -45,7 +45,7 @@ Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
-_SLACK = 10.0
+_SLACK, _SLACK_UNKNOWN = 10.0, 18.0
 _MOST = 16  # options of a position that the whole context judges
 _SWEEPS = 4
 _RATE = 0.02
@@ -280,7 +280,10 @@ class Decoder:
         )
         own = np.ones(len(score), dtype=bool)
         own[1:] = table.position[1:] != table.position[:-1]
-        kept = own | (score >= best[table.position] - _SLACK)
+        start = np.searchsorted(table.position, np.arange(table.positions))
+        doubtful = table.kinds[start] == KEEP_UNKNOWN
+        slack = np.where(doubtful, _SLACK_UNKNOWN, _SLACK)[table.position]
+        kept = own | (score >= best[table.position] - slack)
         rows = np.flatnonzero(kept)
         order = np.lexsort((-score[rows], table.position[rows]))
         ranked = rows[order]

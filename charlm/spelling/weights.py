@@ -27,12 +27,12 @@ class Weights:
     seen: float = setting(0.7, "for each doubling of how often an unknown word came before")
     derived: float = setting(3.5, "for leaving an unknown word that is made of known ones")
     rare: float = setting(2.0, "for a change of a known word that nearly never comes")
-    confused: float = setting(-1.9, "for a change among words that are written for each other")
+    confused: float = setting(-1.6, "for a change among words that are written for each other")
     case: float = setting(0.95, "weight of how often an option has a capital, where there is one")
-    rate: float = setting(1.6, "weight of how frequent errors are in the text so far")
-    nonword_rate: float = setting(0.9, "how much of that holds for unknown words")
+    rate: float = setting(1.8, "weight of how frequent errors are in the text so far")
+    nonword_rate: float = setting(1.0, "how much of that holds for unknown words")
     cache: float = setting(0.8, "weight of how often an option came in the text so far", ge=0)
-    margin: float = setting(1.4, "what a change must be better by")
+    margin: float = setting(1.8, "what a change must be better by")
 
     def __post_init__(self) -> None:
         check(self)

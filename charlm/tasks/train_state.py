@@ -11,10 +11,9 @@ from charlm.base.config import from_json, to_json
 from charlm.base.errors import CharlmError, CheckpointError
 from charlm.models.layers import Backend
 from charlm.models.runtime import DTYPES, Arithmetic
-from charlm.training.config import TrainConfig
+from charlm.training.config import MOST_STEPS, TrainConfig
 
 KIND = "lm"
-MOST_STEPS = 2**53
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,9 +132,10 @@ def _several(value: Any, count: int) -> list[Any]:
 def _number(value: Any, least: float = -math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r:.60} where a number is expected")
-    if not (math.isfinite(value) and value >= least):
-        raise ValueError(f"the number {value!r:.60}")
-    return float(value)
+    number = float(value)  # an OverflowError for huge whole numbers
+    if not (math.isfinite(number) and number >= least):
+        raise ValueError(f"the number {number!r}")
+    return number
 
 
 def _whole(value: Any, least: int = 0, most: int = MOST_STEPS) -> int:

@@ -11,6 +11,8 @@ import dataclasses
 from charlm.base.config import check, setting
 from charlm.base.errors import ConfigError
 
+MOST_STEPS = 2**53
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
@@ -78,7 +80,7 @@ class TrainConfig:
     # length
     max_time: str | None = setting(None, "training time: 90s, 3m, 1h")
     epochs: float | None = setting(None, "passes over the training text", gt=0.0)
-    max_steps: int | None = setting(None, "updates", ge=1)
+    max_steps: int | None = setting(None, "updates", ge=1, le=MOST_STEPS)
     # machine
     device: str = setting("auto", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     precision: str = setting(

@@ -12,9 +12,12 @@ import torch
 
 from charlm.base.errors import CheckpointError
 from charlm.models.language_model import LanguageModel
+from charlm.store.tensors import LARGEST
+from charlm.training.config import MOST_STEPS
 from charlm.training.loop import Trainer
 
 Arrays = dict[str, npt.NDArray[Any]]
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
 class Snapshot:
@@ -118,7 +121,7 @@ def weights_of(model: LanguageModel, arrays: Arrays, prefix: str) -> Arrays:
     """
     try:
         return {
-            name: _shaped(arrays, prefix + name, tensor.shape).numpy()
+            name: _weight(arrays, prefix + name, tensor.shape).numpy()
             for name, tensor in model.state_dict().items()
         }
     except (KeyError, TypeError, ValueError) as error:
@@ -132,24 +135,25 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
     device = model.output.bias.device
     model.load_state_dict(
         {
-            name: _shaped(arrays, f"model.{name}", there.shape)
+            name: _weight(arrays, f"model.{name}", there.shape)
             for name, there in model.state_dict().items()
         }
     )
     for index, parameter in enumerate(_parameters(trainer)):
         start = f"optimizer.{index}."
-        found = {name.removeprefix(start): name for name in arrays if name.startswith(start)}
-        if found:
+        if any(name.startswith(start) for name in arrays):
             trainer.optimizer.state[parameter] = {
-                key: _shaped(arrays, name, () if key == "step" else parameter.shape).to(device)
-                for key, name in found.items()
+                key: _shaped(arrays, start + key, () if key == "step" else parameter.shape).to(
+                    device
+                )
+                for key in MOMENTS
             }
     if trainer.averages is not None:
-        trainer.averages.updates = int(values["averaged"])
+        trainer.averages.updates = _count(values["averaged"])
         for index, average in enumerate(trainer.averages.averages):
-            average.copy_(_shaped(arrays, f"average.{index}", average.shape))
+            average.copy_(_weight(arrays, f"average.{index}", average.shape))
     rows = len(trainer.streams.cursors)
-    trainer.step = int(values["step"])
+    trainer.step = _count(values["step"])
     begun = trainer.step > 0  # before the first step there is no state yet
     trainer.state = [
         tuple(
@@ -166,10 +170,25 @@ def _parameters(trainer: Trainer) -> list[torch.Tensor]:
     return [p for group in trainer.optimizer.param_groups for p in group["params"]]
 
 
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MOST_STEPS:
+        raise ValueError(f"{value!r:.60} is no number of steps")
+    return value
+
+
+def _weight(arrays: Arrays, name: str, shape: Sequence[int]) -> torch.Tensor:
+    weight = _shaped(arrays, name, shape)
+    if weight.numel() and float(weight.abs().max()) > LARGEST:
+        raise ValueError(f"{name} has numbers beyond {LARGEST:g}")
+    return weight
+
+
 def _shaped(arrays: Arrays, name: str, shape: Sequence[int]) -> torch.Tensor:
     array = np.array(arrays[name])
     if array.shape != tuple(shape) or array.dtype.kind != "f":
         raise ValueError(f"{name} has the shape {array.shape} of {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity")
     return torch.from_numpy(array)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from charlm.base.errors import CheckpointError
@@ -94,7 +96,22 @@ CASES = {
         NO_FIT,
         "model.output.weight has the shape (1, 4) of float32",
     ),
-    "another shape of an average": (
+    "a moment that is missing": (
+        lambda tensors, state: tensors.pop("optimizer.0.exp_avg"),
+        NO_FIT,
+        "no 'optimizer.0.exp_avg'",
+    ),
+    "weights that are no numbers": (
+        lambda tensors, state: tensors.update({"average.0": tensors["average.0"] * math.nan}),
+        NO_FIT,
+        "average.0 holds NaN or infinity",
+    ),
+    "steps beyond counting": (
+        put("trainer", "step", 10**18),
+        NO_FIT,
+        "1000000000000000000 is no number of steps",
+    ),
+    "another shape of a moment": (
         cut("optimizer.0.exp_avg"),
         NO_FIT,
         "optimizer.0.exp_avg has the shape (1, 3) of float32",

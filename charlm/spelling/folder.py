@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,29 @@ def restore_speller(stored: StoredModel) -> Speller:
     wrong = [name for name, dtype in DTYPES.items() if tensors[name].dtype != dtype]
     if wrong:
         raise CheckpointError(f"{stored.folder}: {wrong[0]} is no {DTYPES[wrong[0]]}")
+    _require_indices(stored, config, tensors)
     lexicon = _restore_lexicon(stored, config, tensors["capitals"])
     data = stored.tokenizer_files.get(CHANNEL_FILE, b"")
     channel = parse_channel(data, f"{stored.folder}/{CHANNEL_FILE}")
     return assemble(config, weights, lexicon, tensors, channel, data)
+
+
+def _require_indices(
+    stored: StoredModel, config: SpellerConfig, tensors: Mapping[str, Any]
+) -> None:
+    """Raise `CheckpointError` if an array points to where nothing is."""
+    starts = tensors["starts"]
+    wrong = [
+        name
+        for name in ("words", "sound_words")
+        if len(tensors[name]) and tensors[name].max() >= config.surfaces
+    ]
+    if starts[-1] != config.postings or (starts[1:] < starts[:-1]).any():
+        wrong.append("starts")
+    if wrong:
+        raise CheckpointError(
+            f"{stored.folder}: array {wrong[0]} is not that of a speller; train it again"
+        )
 
 
 def _restore_lexicon(stored: StoredModel, config: SpellerConfig, capitals: Any) -> Lexicon:

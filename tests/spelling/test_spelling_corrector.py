@@ -1,11 +1,14 @@
 """What becomes of lines."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charlm.base.errors import CheckpointError
 from charlm.spelling.corrector import Corrector
-from charlm.spelling.folder import restore_speller
+from charlm.spelling.folder import restore_speller, save_speller
 from charlm.store.checkpoint import load_model
 from charlm.tasks.spell import OpenSpeller, Spelling
 from charlm.tasks.spell_config import SpellConfig
@@ -147,3 +150,22 @@ def test_a_folder_gives_back_the_same_speller(tmp_path):
     lines = ["Teh quick brown fox jumsp over alot of dgos in to the garden"]
     before, after = (Corrector(one).correct(lines)[0] for one in (SPELLER, restored))
     assert before == after
+
+
+@pytest.mark.parametrize("name", ["words", "sound_words", "starts"])
+def test_an_array_that_points_nowhere_is_refused(tmp_path, name):
+    speller = make_speller()
+    tensors = {key: array.copy() for key, array in speller.tensors.items()}
+    tensors[name][0] = 2**31
+    damaged = dataclasses.replace(speller, tensors=tensors)
+    save_speller(tmp_path / "made", damaged, training={}, card="")
+    with pytest.raises(CheckpointError, match=f"array {name} is not that of a speller"):
+        restore_speller(load_model(tmp_path / "made"))
+
+
+def test_a_folder_with_words_left_out_is_refused(tmp_path):
+    speller = make_speller()
+    speller.lexicon.surfaces.pop()
+    save_speller(tmp_path / "made", speller, training={}, card="")
+    with pytest.raises(CheckpointError, match="words, expected"):
+        restore_speller(load_model(tmp_path / "made"))

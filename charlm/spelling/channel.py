@@ -1,6 +1,6 @@
 """How probable a misspelling is, given the word that was meant.
 
-Two ways to misspell a word are mixed, in shares that a text tells as it goes (see `decode`).
+Two ways to misspell a word are mixed, in shares that a text tells as it goes (see `priors`).
 People spell as they hear and mistype as keyboards lie: each letter or short run of letters is
 rewritten with a learnt probability, and the likeliest way through the word counts (Brill and
 Moore). And anything may happen anywhere: one or two edits at random, each place and letter as

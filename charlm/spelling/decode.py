@@ -9,7 +9,6 @@ misspelt find each other.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,29 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
-from charlm.spelling.candidates import (
-    CONFUSED,
-    FIXED,
-    KEEP,
-    KEEP_UNKNOWN,
-    OTHER_WORD,
-    SPLIT,
-    Candidates,
-    Form,
-)
-from charlm.spelling.channel import mix
-from charlm.spelling.lexicon import END, MOST_PARTS, NUMBER, UNKNOWN
-from charlm.spelling.sentences import (
-    END_KEY,
-    FIXED_KEYS,
-    NUMBER_KEY,
-    OTHER_KEY,
-    OWN_KEY,
-    START_KEY,
-    Position,
-)
+from charlm.spelling.candidates import KEEP_UNKNOWN, Candidates
+from charlm.spelling.lexicon import END, MOST_PARTS
+from charlm.spelling.priors import Priors, Table, rate_term
+from charlm.spelling.sentences import Position
 from charlm.spelling.weights import Weights
-from charlm.spelling.words import CAPITAL, CAPITALS, LOWER
+from charlm.spelling.words import CAPITALS
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -48,9 +30,6 @@ Float32 = npt.NDArray[np.float32]
 _SLACK, _SLACK_UNKNOWN = 10.0, 18.0
 _MOST = 16  # options of a position that the whole context judges
 _SWEEPS = 4
-_RATE = 0.02
-_CACHE_SHARE, _CACHE_WORDS, _CACHE_MOST = 0.3, 500.0, 1000.0
-_PRIOR_RANDOM, _PRIOR_DOUBTFUL = 3.0, 12.0
 
 
 class Readings(NamedTuple):
@@ -81,163 +60,17 @@ class Decoder:
     def __init__(self, candidates: Candidates, model: ProbingModel, weights: Weights) -> None:
         self._candidates, self._model, self.weights = candidates, model, weights
         self._reach = model.order - 1
-        self._random, self._doubtful = _PRIOR_RANDOM, _PRIOR_DOUBTFUL
-        self._counts = np.zeros(model.vocab_size + 1, dtype=np.float32)
-        self._probs = np.exp(model.log_unigrams)
-        self._words = 0
+        self._priors = Priors(candidates, model, weights)
 
     def decode(self, positions: Sequence[Position]) -> Readings:
         """Return the readings of consecutive positions."""
-        table = self._rows(positions)
+        table = self._priors.table(positions)
         table = self._drop_hopeless(table, self._judge_briefly(table))
         context, score, chosen = self._judge(table)
         merged = self._merge(table, positions, chosen, score)
         return Readings(table.position, table.option, table.prior, context, score, chosen, merged)
 
-    def _forms(self, positions: Sequence[Position]) -> list[Form]:
-        candidates = self._candidates
-        candidates.look_up([p.key for p in positions if p.key not in FIXED_KEYS])
-        options, forms = candidates.options, candidates.forms
-        if START_KEY not in forms:
-            own = candidates.lexicon.ids.get("s", UNKNOWN)
-            for key, tokens in (
-                (START_KEY, (self._model.bos_id, -1, -1)),
-                (END_KEY, (END, self._model.bos_id, -1)),
-                (NUMBER_KEY, (NUMBER, -1, -1)),
-                (OTHER_KEY, (UNKNOWN, -1, -1)),
-                (OWN_KEY, (own, -1, -1)),
-            ):
-                place = options.add(
-                    np.array([tokens]),
-                    np.zeros(1),
-                    np.zeros(1),
-                    np.array([FIXED], dtype=np.uint8),
-                    [""],
-                )
-                forms[key] = Form(place, 1, True)
-        return [forms[position.key] for position in positions]
-
-    def _rows(self, positions: Sequence[Position]) -> _Table:
-        found = self._forms(positions)
-        first = np.array([form.first for form in found], dtype=np.int64)
-        count = np.array([form.size for form in found], dtype=np.int64)
-        known = np.array([form.known for form in found], dtype=bool)
-        case = np.array([position.case for position in positions], dtype=np.int64)
-        initial = np.array([position.initial for position in positions], dtype=bool)
-        seen = np.array([position.seen for position in positions], dtype=np.float32)
-        rate = np.array([position.rate for position in positions], dtype=np.float32)
-        frozen = (case == CAPITALS) & known
-        count = np.where(frozen, 1, count)
-        row_position = np.repeat(np.arange(len(positions)), count)
-        offsets = np.arange(len(row_position)) - np.repeat(np.cumsum(count) - count, count)
-        option = first[row_position] + offsets
-        options, weights = self._candidates.options, self.weights
-        kinds, costs = options.kinds[option], options.costs[option]
-        share = self._random_share(positions, found)[row_position]
-        mixed = mix(costs, options.random[option], share)
-        tokens = options.tokens[option]
-        typed_known = known[row_position]
-        rarity = np.array([form.rarity for form in found], dtype=np.float32)
-        derived = np.array([form.derived for form in found], dtype=np.float32)
-        prior = np.zeros(len(option), dtype=np.float32)
-        adjust = weights.rate * np.log(np.maximum(rate, 0.002) / _RATE)[row_position]
-        other = kinds == OTHER_WORD
-        rare = weights.rare * (rarity * (1.0 - 0.7 * derived))[row_position]
-        change = np.where(
-            typed_known,
-            weights.realword + rare + adjust,
-            weights.nonword + weights.nonword_rate * adjust,
-        )
-        prior[other] = (change - weights.channel * mixed)[other]
-        split = kinds == SPLIT
-        prior[split] = (np.where(typed_known, weights.split_known + rare, weights.split) + adjust)[
-            split
-        ]
-        confused = kinds == CONFUSED
-        prior[confused] = weights.confused
-        prior[other | split | confused] -= weights.margin
-        left = kinds == KEEP_UNKNOWN
-        if left.any():
-            at = row_position[left]
-            bonus = np.select(
-                [case[at] == CAPITALS, (case[at] == CAPITAL) & ~initial[at], case[at] == CAPITAL],
-                [weights.capitals, weights.name, weights.first_name],
-                0.0,
-            )
-            prior[left] = (
-                weights.unknown
-                - weights.plausible * costs[left]
-                + weights.derived * derived[at]
-                + weights.seen * np.minimum(np.log2(seen[at]), 4.0)
-                + bonus
-            )
-        if weights.cache:
-            prior += weights.cache * self._cache_terms(tokens[:, 0], positions, row_position, found)
-        prior += self._case_terms(tokens, kinds, (case == CAPITAL) & ~initial, row_position)
-        return _Table(row_position, option, prior, tokens, kinds, len(positions))
-
-    def _cache_terms(
-        self,
-        tokens: Array,
-        positions: Sequence[Position],
-        row_position: Int64,
-        forms: Sequence[Form],
-    ) -> Float32:
-        """Return how much likelier each option is for what the lines before have, in nats.
-
-        A text's own words are mixed with the unigrams of all texts, the more the longer it is.
-        """
-        lines = np.array([position.line for position in positions], dtype=np.int64)
-        lines = np.maximum.accumulate(lines)  # what stands in no line goes with that before it
-        known = np.array([form.known for form in forms]) & (lines >= 0)
-        options = self._candidates.options
-        own = options.tokens[[form.first for form in forms], 0]
-        terms = np.zeros(len(tokens), dtype=np.float32)
-        cuts = np.flatnonzero(np.diff(lines)) + 1
-        rows = np.searchsorted(row_position, [0, *cuts, len(lines)])
-        bounds = [0, *cuts.tolist(), len(lines)]
-        for part, (low, high) in enumerate(itertools.pairwise(bounds)):
-            here = slice(rows[part], rows[part + 1])
-            share = _CACHE_SHARE * self._words / (self._words + _CACHE_WORDS)
-            if share:
-                seen = self._counts[tokens[here]] / (self._words * self._probs[tokens[here]])
-                terms[here] = np.log(1.0 - share + share * np.minimum(seen, _CACHE_MOST))
-            words = own[low:high][known[low:high]]
-            np.add.at(self._counts, words, 1.0)
-            self._words += len(words)
-        return terms
-
-    def _random_share(self, positions: Sequence[Position], forms: Sequence[Form]) -> Float32:
-        """Return for each position which share of the misspellings so far came at random.
-
-        The words of its own line count, those of later lines do not.
-        """
-        shares = np.empty(len(positions), dtype=np.float32)
-        begun, line = 0, 0
-        for at, (position, form) in enumerate(zip(positions, forms, strict=True)):
-            if position.line > line:
-                shares[begun:at] = self._random / self._doubtful
-                begun, line = at, position.line
-            if form.random >= 0.0 and position.case == LOWER and position.line >= 0:
-                self._random += form.random
-                self._doubtful += 1.0
-        shares[begun:] = self._random / self._doubtful
-        return np.clip(shares, 0.02, 0.98)
-
-    def _case_terms(
-        self, tokens: Array, kinds: Array, capital: Array, row_position: Int64
-    ) -> Float32:
-        """Return how well options fit a capital inside a sentence."""
-        terms = np.zeros(len(tokens), dtype=np.float32)
-        rows = np.flatnonzero(
-            capital[row_position] & ((kinds == KEEP) | (kinds == OTHER_WORD) | (kinds == CONFUSED))
-        )
-        if len(rows):
-            share = self._candidates.lexicon.capitals[tokens[rows, 0]] / np.float32(255.0)
-            terms[rows] = self.weights.case * np.log(share * 0.95 + 0.03)
-        return terms
-
-    def _judge_briefly(self, table: _Table) -> Float32:
+    def _judge_briefly(self, table: Table) -> Float32:
         """Return the score of each row with its nearest neighbours alone."""
         model, weights = self._model, self.weights
         start = np.searchsorted(table.position, np.arange(table.positions))
@@ -274,7 +107,7 @@ class Decoder:
             scores[more] += self._model.score_pairs(tokens[more, part - 1], tokens[more, part])
         return scores
 
-    def _drop_hopeless(self, table: _Table, score: Float32) -> _Table:
+    def _drop_hopeless(self, table: Table, score: Float32) -> Table:
         best = np.maximum.reduceat(
             score, np.searchsorted(table.position, np.arange(table.positions))
         )
@@ -293,7 +126,7 @@ class Decoder:
         rows = np.sort(ranked[(rank < _MOST) | own[ranked]])
         return table.take(rows)._replace(guess=score[rows])
 
-    def _judge(self, table: _Table) -> tuple[Float32, Float32, Int64]:
+    def _judge(self, table: Table) -> tuple[Float32, Float32, Int64]:
         count = table.positions
         start = np.searchsorted(table.position, np.arange(count))
         size = np.bincount(table.position, minlength=count)
@@ -332,7 +165,7 @@ class Decoder:
                 break
         return context, score, chosen
 
-    def _window(self, table: _Table, rows: Int64, chosen: Int64, lengths: Int64) -> Float32:
+    def _window(self, table: Table, rows: Int64, chosen: Int64, lengths: Int64) -> Float32:
         """Return log p of each row's tokens and of those behind them that they bear on."""
         reach = self._reach
         own = table.tokens[chosen]
@@ -361,7 +194,7 @@ class Decoder:
         return result
 
     def _merge(
-        self, table: _Table, positions: Sequence[Position], chosen: Int64, score: Float32
+        self, table: Table, positions: Sequence[Position], chosen: Int64, score: Float32
     ) -> dict[int, tuple[float, int]]:
         """Return where two words are better read as one."""
         pairs = self._mergeable(positions)
@@ -408,28 +241,9 @@ class Decoder:
                 continue
             known = forms[one.key].known and forms[two.key].known
             prior = weights.merge_known if known else weights.merge
-            adjust = weights.rate * float(np.log(max(one.rate, 0.002) / _RATE))
+            adjust = weights.rate * float(rate_term(np.float32(one.rate)))
             found.append((at, word, prior + adjust - weights.margin))
         return found
-
-
-class _Table(NamedTuple):
-    position: Int64
-    option: Int64
-    prior: Float32
-    tokens: Array
-    kinds: Array
-    positions: int
-    guess: Float32 = np.zeros(0, dtype=np.float32)
-
-    def take(self, rows: Int64) -> _Table:
-        return self._replace(
-            position=self.position[rows],
-            option=self.option[rows],
-            prior=self.prior[rows],
-            tokens=self.tokens[rows],
-            kinds=self.kinds[rows],
-        )
 
 
 def _best_rows(position: Int64, score: Float32, count: int) -> Int64:

@@ -121,7 +121,7 @@ def weights_of(model: LanguageModel, arrays: Arrays, prefix: str) -> Arrays:
     """
     try:
         return {
-            name: _weight(arrays, prefix + name, tensor.shape).numpy()
+            name: _shaped(arrays, prefix + name, tensor.shape).numpy()
             for name, tensor in model.state_dict().items()
         }
     except (KeyError, TypeError, ValueError) as error:
@@ -135,7 +135,7 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
     device = model.output.bias.device
     model.load_state_dict(
         {
-            name: _weight(arrays, f"model.{name}", there.shape)
+            name: _shaped(arrays, f"model.{name}", there.shape)
             for name, there in model.state_dict().items()
         }
     )
@@ -151,7 +151,7 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
     if trainer.averages is not None:
         trainer.averages.updates = _count(values["averaged"])
         for index, average in enumerate(trainer.averages.averages):
-            average.copy_(_weight(arrays, f"average.{index}", average.shape))
+            average.copy_(_shaped(arrays, f"average.{index}", average.shape))
     rows = len(trainer.streams.cursors)
     trainer.step = _count(values["step"])
     begun = trainer.step > 0  # before the first step there is no state yet
@@ -176,19 +176,12 @@ def _count(value: Any) -> int:
     return value
 
 
-def _weight(arrays: Arrays, name: str, shape: Sequence[int]) -> torch.Tensor:
-    weight = _shaped(arrays, name, shape)
-    if weight.numel() and float(weight.abs().max()) > LARGEST:
-        raise ValueError(f"{name} has numbers beyond {LARGEST:g}")
-    return weight
-
-
 def _shaped(arrays: Arrays, name: str, shape: Sequence[int]) -> torch.Tensor:
     array = np.array(arrays[name])
     if array.shape != tuple(shape) or array.dtype.kind != "f":
         raise ValueError(f"{name} has the shape {array.shape} of {array.dtype}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinity")
+    if not (np.abs(array) <= LARGEST).all():
+        raise ValueError(f"{name} holds NaN, or a number beyond {LARGEST:g}")
     return torch.from_numpy(array)
 
 

@@ -104,7 +104,7 @@ CASES = {
     "weights that are no numbers": (
         lambda tensors, state: tensors.update({"average.0": tensors["average.0"] * math.nan}),
         NO_FIT,
-        "average.0 holds NaN or infinity",
+        "average.0 holds NaN, or a number beyond 1e+09",
     ),
     "steps beyond counting": (
         put("trainer", "step", 10**18),

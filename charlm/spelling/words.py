@@ -27,7 +27,10 @@ _FOREIGN = re.compile(
 _SPANS = re.compile(r"(`+)[^`].*?\1|<[a-zA-Z/!][^<>]{0,500}>|\]\([^()\s]*\)")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _CODE_LINE = re.compile(
-    r"\s*(?:\$ |>>> |\.\.\. |#!|[{}]\s*$|(?:import|from|def|class) \w+.*[:.]?$)"
+    r"\s*(?:\$ |>>> |\.\.\. |#!|[{}]\s*$"
+    # prose, too, has lines that begin with from, import and class
+    r"|from [\w.]+ import\b|import .+ from ['\"]|import [\w.]*\w(?: as \w+)?(?:, [\w. ]+)?;?\s*$"
+    r"|(?:async )?def \w+\(|class \w+(?:\(.*\))?:\s*$)"
 )
 _INDENTED = re.compile(r"(?: {4}|\t)\s*\S.*(?:[=;{}|]|\(\)|\w\(|--\w|\s/\w)")
 _END = re.compile(r"[.!?]+(?=[\s\"'”’)]|$)")

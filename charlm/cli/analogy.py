@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from charlm.cli.command import Command
-from charlm.cli.neighbors import open_told, show_answers, top_option, vectors_option
+from charlm.cli.neighbors import open_told, top_option, vectors_option
 from charlm.cli.options import Word, json_option
+from charlm.render.answers import show_answers
 
 
 @click.command(

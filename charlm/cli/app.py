@@ -14,6 +14,7 @@ import click
 
 from charlm.base.errors import CharlmError
 from charlm.render.console import OutputError, flush_out, is_terminal, one_line, talk
+from charlm.render.failures import describe, is_out_of_memory
 
 FAILED, USAGE, INTERRUPTED, NO_READER = 1, 2, 130, 141
 
@@ -42,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
     except (CharlmError, click.UsageError, MemoryError, OSError) as error:
         return _fail(error, debug=debug)
     except Exception as error:
-        if debug or _is_out_of_memory(error):
+        if debug or is_out_of_memory(error):
             return _fail(error, debug=debug)
         talk(f"charlm: internal error: {type(error).__name__}: {one_line(str(error))}")
         talk("charlm: run it again with --debug and report what it prints")
@@ -72,7 +73,7 @@ def _fail(error: BaseException, *, debug: bool) -> int:
         page = error.ctx.command_path if error.ctx else "charlm"
         talk(f"charlm: {one_line(_usage(error))}; try: {page} --help")
         return USAGE
-    talk(f"charlm: {_message(error)}")
+    talk(f"charlm: {describe(error)}")
     if isinstance(error, OutputError):
         _silence_stdout()
     return FAILED
@@ -96,24 +97,6 @@ def _known(error: click.UsageError) -> str:
 
 def _near(names: Sequence[str] | None) -> str:
     return f" (did you mean {names[0]!r}?)" if names else ""
-
-
-def _message(error: BaseException) -> str:
-    if _is_out_of_memory(error):
-        return "out of memory; try a smaller model, batch or text"
-    if isinstance(error, OSError) and not isinstance(error, CharlmError):
-        reason = error.strerror or str(error) or type(error).__name__
-        return one_line(f"{error.filename}: {reason}" if error.filename else reason)
-    return one_line(str(error))
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Tell a lack of memory: torch has no class of its own for it on the CPU, and a subclass of
-    RuntimeError, which we do not import here, on CUDA."""
-    words = ("can't allocate memory", "out of memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    )
 
 
 def _open_streams() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from charlm.base.durations import format_duration
 from charlm.cli.command import Command
 from charlm.cli.options import json_option
-from charlm.render.console import talk, warn
+from charlm.render.console import talk
 
 if TYPE_CHECKING:
     from charlm.store.checkpoint import ModelSummary
@@ -37,13 +35,9 @@ def models(as_json: bool) -> None:
     if not summaries:
         talk("charlm: no models yet; charlm train makes one")
         return
-    from charlm.render.tables import show_table
+    from charlm.render.models import show_models
 
-    header = ("name", "kind", "model", "params", "bits/char", "perplexity", "age", "size")
-    show_table(header, [_row(s) for s in summaries], right={3, 4, 5, 6, 7}, spare=[7, 5])
-    for summary in summaries:
-        if summary.problem:
-            warn(f"{summary.name}: {summary.problem}")
+    show_models(summaries)
 
 
 def record(summary: ModelSummary) -> dict[str, Any]:
@@ -51,28 +45,3 @@ def record(summary: ModelSummary) -> dict[str, Any]:
     values = dataclasses.asdict(summary)
     values["folder"] = str(summary.folder)
     return values
-
-
-def _row(summary: ModelSummary) -> tuple[str, ...]:
-    from charlm.render.tables import count, figure, size
-
-    if summary.problem:
-        return (summary.name, "broken", "-", "-", "-", "-", "-", "-")
-    state = "unfinished" if summary.unfinished else None
-    return (
-        summary.name,
-        summary.kind or "-",
-        ", ".join(filter(None, (summary.model, summary.tokenizer, state))) or "-",
-        count(summary.parameters),
-        figure(summary.valid.get("bits_per_char")),
-        figure(summary.valid.get("perplexity")),
-        _age(summary.created),
-        size(summary.size_bytes),
-    )
-
-
-def _age(created: float | None) -> str:
-    if created is None:
-        return "-"
-    seconds = max(0.0, time.time() - created)
-    return f"{seconds / 86_400:.0f}d" if seconds > 172_800 else format_duration(seconds)

@@ -9,8 +9,8 @@ import click
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_model
 from charlm.cli.options import json_option
+from charlm.render.answers import show_answers
 from charlm.render.console import talk, warn
-from charlm.tasks.neighbors import Answer
 from charlm.tasks.vectors_open import OpenSpace
 
 vectors_option = click.option(
@@ -91,23 +91,3 @@ def open_told(model: str | None) -> OpenSpace:
     for text in opened.warnings:
         warn(text)
     return opened
-
-
-def show_answers(answers: Iterable[list[Answer]], *, as_json: bool) -> None:
-    """Write answers as JSON lines, or as a table for each query."""
-    import dataclasses
-
-    from charlm.render.console import flush_out, out
-    from charlm.render.machine import emit
-    from charlm.render.tables import show_table
-
-    for number, found in enumerate(answers):
-        if as_json:
-            for one in found:
-                emit(dataclasses.asdict(one), flush=False)
-        elif found:
-            if number:
-                out()
-            rows = [[one.word, f"{one.similarity:.4f}"] for one in found]
-            show_table((found[0].query, "similarity"), rows, right=(1,))
-        flush_out()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,10 +14,10 @@ from charlm.cli.lines import read_stdin
 from charlm.cli.mixing import mix_option, models_option, open_mixed
 from charlm.cli.options import config_from, json_option, options_from
 from charlm.generation.sampling import SamplingConfig
-from charlm.render.console import LiveText, is_terminal, talk, warn
+from charlm.render.console import is_terminal, talk, warn
+from charlm.render.samples import Counter, show_beam, show_stream
 
 if TYPE_CHECKING:
-    from charlm.generation.generate import Token
     from charlm.tasks.load import OpenModel
     from charlm.tasks.sample import Prompt
 
@@ -67,13 +65,13 @@ def sample(
     begin = read_prompt(opened, text, strict=strict)
     if begin.unknown:
         warn(unknown_words(opened, begin))
-    counter = _Counter()
+    counter = Counter()
     if as_json:
         _print_json(opened, begin, config, counter)
     elif config.beam_size:
-        _print_beam(opened, begin, config, counter, with_prompt=not no_prompt)
+        show_beam(opened, begin, config, counter, with_prompt=not no_prompt)
     else:
-        _print_stream(opened, begin, config, counter, with_prompt=not no_prompt)
+        show_stream(opened, begin, config, counter, with_prompt=not no_prompt)
     if stats:
         talk(counter.words())
 
@@ -106,97 +104,8 @@ def _with_seed(config: SamplingConfig, *, tell: bool) -> SamplingConfig:
     return dataclasses.replace(config, seed=seed)
 
 
-class _Counter:
-    """Tokens and characters, and the time since the first was asked for."""
-
-    def __init__(self) -> None:
-        self.tokens = 0
-        self.chars = 0
-        self._start = time.perf_counter()
-
-    def words(self) -> str:
-        seconds = max(time.perf_counter() - self._start, 1e-9)
-        return (
-            f"charlm: {self.tokens:,} tokens, {self.chars:,} characters in {seconds:.2f} s: "
-            f"{self.tokens / seconds:,.0f} tokens a second"
-        )
-
-
-def _print_stream(
-    opened: OpenModel,
-    prompt: Prompt,
-    config: SamplingConfig,
-    counter: _Counter,
-    *,
-    with_prompt: bool,
-) -> None:
-    from charlm.tasks.sample import stream_samples
-
-    live = LiveText()
-    head = prompt.text if with_prompt else ""
-    tokens = stream_samples(opened, prompt, config)
-    for number, pieces in _in_order(tokens, config.num_samples, counter):
-        _head(live, number, config.num_samples)
-        live.write(head)
-        for piece in pieces:
-            live.write(piece)
-    live.end_line()
-
-
-def _in_order(
-    tokens: Iterator[Token], num_samples: int, counter: _Counter
-) -> Iterator[tuple[int, Iterator[str]]]:
-    """Yield each sample's number with its pieces: the one whose turn it is streams, others wait."""
-    waiting: list[list[str]] = [[] for _ in range(num_samples)]
-    done = [False] * num_samples
-
-    def pieces(number: int) -> Iterator[str]:
-        yield from waiting[number]
-        waiting[number].clear()
-        while not done[number]:
-            token = next(tokens, None)
-            if token is None:
-                return
-            counter.tokens += 1
-            counter.chars += len(token.text)
-            done[token.sample] = token.stop_reason is not None
-            if token.sample == number:
-                yield token.text
-            elif token.text:
-                waiting[token.sample].append(token.text)
-
-    for number in range(num_samples):
-        yield number, pieces(number)
-
-
-def _print_beam(
-    opened: OpenModel,
-    prompt: Prompt,
-    config: SamplingConfig,
-    counter: _Counter,
-    *,
-    with_prompt: bool,
-) -> None:
-    from charlm.tasks.sample import collect_samples
-
-    live = LiveText()
-    for result in collect_samples(opened, prompt, config):
-        counter.tokens += result.tokens
-        counter.chars += len(result.text)
-        _head(live, result.sample, config.num_samples)
-        live.write((prompt.text if with_prompt else "") + result.text)
-    live.end_line()
-
-
-def _head(live: LiveText, number: int, num_samples: int) -> None:
-    """Part one sample from the next, where there are several."""
-    if num_samples > 1:
-        live.end_line()
-        live.write(f"=== sample {number + 1} of {num_samples} ===\n")
-
-
 def _print_json(
-    opened: OpenModel, prompt: Prompt, config: SamplingConfig, counter: _Counter
+    opened: OpenModel, prompt: Prompt, config: SamplingConfig, counter: Counter
 ) -> None:
     from charlm.render.machine import emit
     from charlm.tasks.sample import collect_samples

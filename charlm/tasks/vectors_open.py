@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from charlm.base.errors import TaskError
+from charlm.base.errors import CheckpointError, TaskError
 from charlm.store.checkpoint import load_model
 from charlm.store.locate import find_model
 from charlm.vectors.folder import KIND, restore_vectors
@@ -35,14 +35,22 @@ def open_space(name: str | None = None) -> OpenSpace:
 
     Raises:
         CheckpointError: if there are none, or they are damaged.
-        TaskError: if the model has no vectors.
+        TaskError: if the model has no vectors, or there are none yet.
     """
     if name is not None and Path(name).is_file():
         from charlm.vectors.formats import read_vectors
 
         read = read_vectors(Path(name))
         return OpenSpace(name=name, space=read.space, warnings=read.warnings)
-    found = find_model(name, (KIND,))
+    try:
+        found = find_model(name, (KIND,))
+    except CheckpointError as error:
+        if name is not None:
+            raise
+        raise TaskError(
+            "no word vectors yet; charlm train vectors TEXT makes some, -m FILE asks those of a "
+            "file, -m MODEL the embedding of a language model"
+        ) from error
     stored = load_model(found.folder)
     shown = found.folder.resolve().name
     if stored.kind == KIND:

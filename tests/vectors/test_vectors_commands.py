@@ -236,3 +236,13 @@ def test_a_query_imports_neither_torch_nor_numba(charlm, topics, home):
         env={**os.environ, "PYTHONPATH": root},
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_any_vectors_it_is_said_how_to_get_some(charlm, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHARLM_HOME", str(tmp_path))
+    told = (
+        "charlm: no word vectors yet; charlm train vectors TEXT makes some, -m FILE asks those of "
+        "a file, -m MODEL the embedding of a language model\n"
+    )
+    assert charlm("neighbors", "king") == (1, "", told)
+    assert charlm("analogy", "a", "b", "c") == (1, "", told)

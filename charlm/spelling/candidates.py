@@ -25,12 +25,12 @@ Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 
 KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, CONFUSED, FIXED = range(6)
-MOST_UNKNOWN, MOST_KNOWN = 32, 16
+MOST_UNKNOWN, MOST_KNOWN = 48, 40
 _SOUND_SPREAD = 3
 _MOST_OPTIONS = 1_500_000
-_SHORT_FREQUENT = {1: 150, 2: 2_000, 3: 12_000}
+_SHORT_FREQUENT = {1: 400, 2: 6_000, 3: 40_000}
 _SOUND_FREQUENT = 30_000
-_RARE = 15_000
+_RARE, _RARE_SHORT = 15_000, 2_500
 _FREQUENT, _SPREAD = -9.0, 6.0  # log p of a word that is not rare; how far to the rarest
 _APOSTROPHE_COST = 0.7  # many people write none
 _SHARE = 0.5
@@ -184,7 +184,7 @@ class Candidates:
             [len(form) <= LONGEST and self.lexicon.letters.issuperset(form) for form in new]
         )
         fits &= np.array([form not in self._left for form in new])
-        far = ~known | ((own >= _RARE) & (lengths > 3))
+        far = ~known | (own >= np.where(lengths > 3, _RARE, _RARE_SHORT))
         found = [self._near(np.flatnonzero(fits & ~far), codes, lengths, 1)]
         found.append(self._near(np.flatnonzero(fits & far), codes, lengths, 2))
         found.append(self._alike(new, np.flatnonzero(fits), known, own))

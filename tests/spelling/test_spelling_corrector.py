@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.base.errors import CheckpointError
+from charlm.spelling import candidates
 from charlm.spelling.corrector import Corrector
 from charlm.spelling.folder import restore_speller, save_speller
 from charlm.store.checkpoint import load_model
@@ -169,3 +170,16 @@ def test_a_folder_with_words_left_out_is_refused(tmp_path):
     save_speller(tmp_path / "made", speller, training={}, card="")
     with pytest.raises(CheckpointError, match="words, expected"):
         restore_speller(load_model(tmp_path / "made"))
+
+
+def test_a_short_rare_word_may_be_one_two_edits_away(monkeypatch):
+    text = SENTENCES * 30 + "Ath is short. "
+    assert "and" not in texts_of("ath", make_speller(text))
+    monkeypatch.setattr(candidates, "_RARE_SHORT", 20)
+    assert "and" in texts_of("ath", make_speller(text))
+
+
+def texts_of(form, speller):
+    speller.candidates.look_up([form])
+    found = speller.candidates.forms[form]
+    return speller.candidates.options.texts[found.first : found.first + found.size]

@@ -12,7 +12,8 @@ from charlm.cli.command import Command
 from charlm.cli.lines import stdin_batches
 from charlm.cli.mixing import NUMBERS, device_option, mix_option, models_option, open_mixed
 from charlm.cli.options import Word, json_option
-from charlm.render.console import flush_out, one_line, out, talk
+from charlm.render.console import flush_out, out, talk
+from charlm.render.scores import show_ranked
 
 if TYPE_CHECKING:
     from charlm.tasks.load import OpenModel
@@ -107,10 +108,7 @@ def _show(row: RankedText, *, best: bool, as_json: bool) -> None:
     elif best:
         out(row.text)
     else:
-        if row.rank == 1 and row.block > 1:
-            out()
-        shown = f"{row.rank:4d}  {row.score:10.3f}  {one_line(row.text)}"
-        out(shown, trusted=True)
+        show_ranked(row)
 
 
 def _tune(opened: OpenModel, file: str, normalize: str, *, as_json: bool) -> None:

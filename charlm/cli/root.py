@@ -49,6 +49,7 @@ _COMMANDS = (
         Late("plot", "vectors:plot", "draw words on a plane, near ones together"),
         Late("convert", "vectors:convert", "write word vectors in another form"),
     ),
+    Late("repl", "repl:repl", "write, ask and try settings in one session"),
     Late("models", "models:models", "list the models"),
     Late("show", "show:show", "tell all about one model"),
     Late("plot", "plot:plot", "draw the loss curves of models"),

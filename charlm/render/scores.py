@@ -10,6 +10,7 @@ from charlm.render.console import bold, one_line, out, width
 from charlm.render.tables import cut, figure, layout
 
 if TYPE_CHECKING:
+    from charlm.tasks.rank import RankedText
     from charlm.tasks.score import ScoreResult, TokenScore
 
 _HEADER = f"{'log_prob':>10}  {'tokens':>6}  {'perplexity':>10}  {'bits/char':>9}  text"
@@ -55,6 +56,13 @@ def show_tokens(result: ScoreResult) -> None:
     for line in layout(rows, right=(0, 1, 2)):
         shown = "  " + line
         out(shown if limit is None else cut(shown, limit), trusted=True)
+
+
+def show_ranked(row: RankedText) -> None:
+    """Write one candidate of a list; a blank line parts a list from the one before."""
+    if row.rank == 1 and row.block > 1:
+        out()
+    out(f"{row.rank:4d}  {row.score:10.3f}  {one_line(row.text)}", trusted=True)
 
 
 def _token_row(item: TokenScore) -> list[str]:

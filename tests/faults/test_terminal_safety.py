@@ -141,6 +141,8 @@ LINES = [
     ["spell", "-m", EVIL_PATH, "teh"],
     ["train", "speller", f"{NAME}.txt", "-o", "spelt"],
     ["train", "vectors", f"{NAME}.txt", "--min-count", "1", "--dim", "4", "-o", "learnt"],
+    ["repl", "-m", "no"],
+    ["repl", "-m", NAME],
     ["models"],
     ["models", "--json"],
     ["show", "words"],

@@ -1,0 +1,85 @@
+"""The registry of commands: dispatch, `/help` and completion all follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from charlm.base.errors import ConfigError
+from charlm.base.registry import did_you_mean
+from charlm.repl.parsing import split_options
+from charlm.repl.session import Session
+
+Options = Mapping[str, str]
+Run = Callable[[Session, str, Options], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the session.
+
+    Attributes:
+        name: without its slash.
+        usage: its arguments, as /help shows them.
+        help: what it does, in a few words.
+        run: does it, given the session, what stands behind the command, and its options.
+        options: names without dashes; True for those that take a value.
+        completes: what its arguments are: "model", "speller", "setting", "command", "file" or "".
+    """
+
+    name: str
+    usage: str
+    help: str
+    run: Run
+    options: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    completes: str = ""
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def command(
+    name: str,
+    usage: str,
+    help: str,
+    *,
+    options: Mapping[str, bool] | None = None,
+    completes: str = "",
+) -> Callable[[Run], Run]:
+    """Return a decorator that registers a function as a command."""
+
+    def add(run: Run) -> Run:
+        if name in COMMANDS:
+            raise ValueError(f"command {name!r} is registered twice")
+        COMMANDS[name] = Command(name, usage, help, run, options or {}, completes)
+        return run
+
+    return add
+
+
+def run_command(session: Session, name: str, rest: str) -> None:
+    """Carry out a command.
+
+    Raises:
+        ConfigError: if there is none of that name, or its options are wrong.
+    """
+    found = find_command(name)
+    options, rest = split_options(rest, dict(found.options)) if found.options else ({}, rest)
+    found.run(session, rest, options)
+
+
+def find_command(name: str) -> Command:
+    """Return the command of a name, or of the only one that begins so.
+
+    Raises:
+        ConfigError: if there is none; near misses are named.
+    """
+    if name in COMMANDS:
+        return COMMANDS[name]
+    begun = [one for one in COMMANDS if one.startswith(name)]
+    if len(begun) == 1:
+        return COMMANDS[begun[0]]
+    if begun:
+        raise ConfigError(f"/{name[:40]} may be {', '.join(f'/{one}' for one in begun)}")
+    near = did_you_mean(f"/{name[:40]}", [f"/{one}" for one in COMMANDS])
+    raise ConfigError(f"no command '/{name[:40]}'{near}; /help lists them")

@@ -1,0 +1,179 @@
+"""Commands that let the model write, and those that change how it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections import deque
+from typing import Any
+
+from charlm.base.config import settings_of
+from charlm.base.errors import ConfigError
+from charlm.base.registry import did_you_mean
+from charlm.generation.sampling import SamplingConfig
+from charlm.render.console import flush_out, out, talk, warn
+from charlm.repl.commands import Options, command
+from charlm.repl.keys import hidden_keys
+from charlm.repl.session import KEPT_CHARS, Session, Written
+
+_FLAGS = {name.replace("_", "-"): True for name in settings_of(SamplingConfig)}
+
+
+def write(
+    session: Session, prompt: str, config: SamplingConfig | None = None, seed: int | None = None
+) -> None:
+    """Let the model go on from a prompt, on stdout; Ctrl-C stops it, and what came is kept."""
+    from charlm.render.samples import Counter, show_beam, show_stream
+    from charlm.tasks.sample import read_prompt, unknown_words
+
+    config = config or session.config
+    opened = session.opened()
+    seed = seed if seed is not None else session.draw_seed(config)
+    session.seed = seed
+    begin = read_prompt(opened, prompt)
+    if begin.unknown:
+        warn(unknown_words(opened, begin))
+    pieces: deque[str] = deque(maxlen=KEPT_CHARS)
+    counter = Counter()
+    show = show_beam if config.beam_size else show_stream
+    try:
+        with session.working(), hidden_keys():
+            show(
+                opened,
+                begin,
+                dataclasses.replace(config, seed=seed),
+                counter,
+                with_prompt=True,
+                keep=lambda number, piece: _keep(pieces, number, piece),
+            )
+    except KeyboardInterrupt:
+        out()
+    finally:
+        flush_out()
+        session.speed = counter.rate() if counter.tokens else None
+        session.texts.append(Written(prompt[-KEPT_CHARS:], "".join(pieces)[-KEPT_CHARS:], seed))
+
+
+def _keep(pieces: deque[str], number: int, piece: str) -> None:
+    if piece and number == 0:  # with several samples the first is what /more goes on with
+        pieces.append(piece)
+
+
+@command(
+    "sample",
+    "[--SETTING VALUE]… [TEXT]",
+    "write on from a text, as a line without a slash does",
+    options=_FLAGS,
+)
+def _sample(session: Session, rest: str, options: Options) -> None:
+    config = session.config
+    for name, value in options.items():
+        config = changed(config, name, value)
+    write(session, rest, config)
+
+
+@command("again", "", "write another text from the same beginning")
+def _again(session: Session, _: str, __: Options) -> None:
+    last = _last(session)
+    # Where a seed holds for every text, the next one gives another text, the same in every run.
+    fixed = session.config.seed is not None and last.seed is not None
+    write(session, last.prompt, seed=(last.seed or 0) + 1 if fixed else None)
+
+
+@command("more", "[TEXT]", "go on with the last text, TEXT added to it")
+def _more(session: Session, rest: str, _: Options) -> None:
+    write(session, _last(session).whole + rest)
+
+
+@command("undo", "", "forget the last text; /more goes on with the one before")
+def _undo(session: Session, _: str, __: Options) -> None:
+    _last(session)
+    session.texts.pop()
+    last = session.last
+    talk(f"back at: {_shortened(last.whole)}" if last else "back at the beginning")
+
+
+@command("save", "FILE", "write the last text to a new file", completes="file")
+def _save(session: Session, rest: str, _: Options) -> None:
+    from pathlib import Path
+
+    if not rest:
+        raise ConfigError("/save needs a FILE")
+    text = _last(session).whole
+    path = Path(rest).expanduser()
+    with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text if text.endswith("\n") else text + "\n")
+    talk(f"wrote {path}")
+
+
+@command("set", "[NAME [VALUE]]", "show or change how texts are drawn", completes="setting")
+def _set_setting(session: Session, rest: str, _: Options) -> None:
+    name, __, value = rest.partition(" ")
+    if value.strip():
+        session.config = changed(session.config, name, value.strip())
+    names = [_field(name)] if name else list(settings_of(SamplingConfig))
+    from charlm.render.tables import show_facts
+
+    show_facts([(one, _shown(getattr(session.config, one))) for one in names])
+
+
+@command("seed", "[NUMBER|random]", "show the last seed, or have every text drawn by one")
+def _seed(session: Session, rest: str, _: Options) -> None:
+    if rest:
+        session.config = changed(session.config, "seed", rest)
+        session.seed = session.config.seed
+    fixed = session.config.seed is not None
+    shown = "none yet" if session.seed is None else str(session.seed)
+    out(f"{shown}, for every text" if fixed else f"{shown}; another for each text")
+
+
+def changed(config: SamplingConfig, name: str, value: str) -> SamplingConfig:
+    """Return a config with one setting changed.
+
+    Raises:
+        ConfigError: for an unknown setting, or a value out of its range.
+    """
+    name = _field(name)
+    parsed = _parsed(name, value)
+    return dataclasses.replace(config, **{name: parsed})
+
+
+def _field(name: str) -> str:
+    wanted, known = name.replace("-", "_"), list(settings_of(SamplingConfig))
+    if wanted not in known:
+        near = did_you_mean(wanted, known)
+        raise ConfigError(f"no setting {name[:40]!r}{near}; known: {', '.join(known)}")
+    return wanted
+
+
+def _parsed(name: str, value: str) -> Any:
+    hint = typing.get_type_hints(SamplingConfig)[name]
+    if name == "seed" and value in ("random", "none"):
+        return None
+    if name == "stop":
+        text = value.replace("\\n", "\n").replace("\\t", "\t")
+        return () if value == "none" else (text,)
+    try:
+        return float(value) if hint is float else int(value)
+    except ValueError:
+        kind = "a number" if hint is float else "a whole number"
+        raise ConfigError(f"{name} must be {kind}, got {value[:40]!r}") from None
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "random"
+    if isinstance(value, tuple):
+        return " ".join(map(repr, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _last(session: Session) -> Written:
+    if session.last is None:
+        raise ConfigError("no text yet; type how one begins")
+    return session.last
+
+
+def _shortened(text: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= 60 else f"… {shown[-60:]}"

@@ -1,0 +1,151 @@
+"""What lives between the lines of a session: model, settings, texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from charlm.generation.sampling import SamplingConfig
+
+if TYPE_CHECKING:
+    from charlm.tasks.load import OpenModel
+
+# A long session stays small: texts for /undo, lines for /history, characters of each.
+KEPT_TEXTS = 200
+KEPT_LINES = 1_000
+KEPT_CHARS = 20_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """A text that was written: how it began, what the model added, by which seed."""
+
+    prompt: str
+    text: str
+    seed: int | None = None
+
+    @property
+    def whole(self) -> str:
+        """Prompt and text, or the end of both where they are long."""
+        return (self.prompt + self.text)[-KEPT_CHARS:]
+
+
+class Session:
+    """The state of a session. It opens its model in a thread, as soon as it is made.
+
+    Args:
+        model: a name or folder; None takes the newest, else the bundled one.
+        config: how texts are drawn; a seed holds for all of them.
+    """
+
+    def __init__(self, model: str | None = None, config: SamplingConfig | None = None) -> None:
+        self.config = config or SamplingConfig()
+        self.texts: deque[Written] = deque(maxlen=KEPT_TEXTS)
+        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.speed: float | None = None
+        self.seed: int | None = self.config.seed
+        self.done = False
+        self._busy = threading.Lock()
+        self._asked = 0
+        self._opened: OpenModel | None = None
+        self._loading: _Loading | None = None
+        self.choose(model)
+
+    def choose(self, model: str | None) -> None:
+        """Have another model from now on; what is wrong with it, `opened` tells."""
+        self._name, self._opened = model, None
+        self._loading = _Loading(model)
+
+    def opened(self) -> OpenModel:
+        """Return the model, when it is there.
+
+        Raises:
+            CharlmError: if it cannot be opened. The next call tries it again.
+        """
+        if self._opened is None:
+            loading, self._loading = self._loading or _Loading(self._name), None
+            self._opened = loading.result()
+        return self._opened
+
+    def use(self, opened: OpenModel) -> None:
+        """Take a model that is open already."""
+        self._name, self._opened, self._loading = str(opened.folder), opened, None
+
+    @property
+    def model_name(self) -> str:
+        """What the toolbar calls the model, without waiting for it."""
+        ready = self.ready()
+        return ready.name if ready else self._name or "…"
+
+    def ready(self) -> OpenModel | None:
+        """Return the model if it is open, else None, at once."""
+        if self._opened is None and self._loading is not None and self._loading.found is not None:
+            self._opened = self._loading.found
+        return self._opened
+
+    @property
+    def last(self) -> Written | None:
+        """The text that was written last."""
+        return self.texts[-1] if self.texts else None
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Have the model alone; guesses that run in a thread give way at their next token."""
+        self._asked += 1
+        with self._busy:
+            yield
+
+    @contextmanager
+    def guessing(self) -> Iterator[Any]:
+        """Have the model for a guess: yields what tells whether it is still wanted."""
+        with self._busy:
+            asked = self._asked
+            yield lambda: asked == self._asked
+
+    def close(self) -> None:
+        """Wait for a model that is still being opened: no thread may outlive the session."""
+        if self._loading is not None:
+            self._loading.wait()
+
+    def draw_seed(self, config: SamplingConfig) -> int | None:
+        """Return the seed of the next text: the one that was set, else a new one."""
+        if config.beam_size or config.temperature == 0.0:
+            self.seed = None
+        elif config.seed is not None:
+            self.seed = config.seed
+        else:
+            self.seed = int.from_bytes(os.urandom(4), "little")
+        return self.seed
+
+
+class _Loading:
+    """A model on its way."""
+
+    def __init__(self, model: str | None) -> None:
+        self.found: OpenModel | None = None
+        self._error: BaseException | None = None
+        self._model = model
+        self._thread = threading.Thread(target=self._open, daemon=True, name="open-model")
+        self._thread.start()
+
+    def _open(self) -> None:
+        try:
+            from charlm.tasks.load import open_model
+
+            self.found = open_model(self._model)
+        except Exception as error:  # it is told where the model is asked for
+            self._error = error
+
+    def wait(self) -> None:
+        self._thread.join()
+
+    def result(self) -> OpenModel:
+        self.wait()
+        if self.found is None:
+            raise self._error or RuntimeError("the model was not opened")
+        return self.found

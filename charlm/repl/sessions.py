@@ -1,0 +1,67 @@
+"""Commands about the session itself: its model, its lines, its help, its end."""
+
+from __future__ import annotations
+
+import re
+
+from charlm.render.console import one_line, out
+from charlm.repl.commands import COMMANDS, Options, command, find_command
+from charlm.repl.parsing import whole_number
+from charlm.repl.session import Session
+
+_OPTIONS = re.compile(r"\[--[^\]]*\]…? ?")  # /help COMMAND tells of them
+
+
+@command("model", "[NAME]", "show the model, or open another", completes="model")
+def _model(session: Session, rest: str, _: Options) -> None:
+    if rest:
+        from charlm.tasks.load import open_model
+
+        session.use(open_model(rest))  # an error leaves the old one in place
+    opened = session.opened()
+    about = f"{opened.stored.kind}, {opened.tokenizer.name}, {opened.tokenizer.vocab_size:,} tokens"
+    out(f"{opened.name}: {about}")
+
+
+@command("models", "", "list the models")
+def _models(_: Session, __: str, ___: Options) -> None:
+    from charlm.render.models import show_models
+    from charlm.tasks.models import list_summaries
+
+    summaries = list_summaries()
+    if summaries:
+        show_models(summaries)
+    else:
+        out("no models yet; charlm train makes one")
+
+
+@command("history", "[NUMBER]", "list the lines of this session, the latest NUMBER of them")
+def _history(session: Session, rest: str, _: Options) -> None:
+    number = whole_number(rest or "20", "NUMBER")
+    for line in list(session.lines)[-number:]:
+        out(one_line(line))
+
+
+@command("help", "[COMMAND]", "list the commands, or tell of one", completes="command")
+def _help(_: Session, rest: str, __: Options) -> None:
+    if rest:
+        found = find_command(rest.removeprefix("/"))
+        out(f"/{found.name} {found.usage}".rstrip())
+        out(f"  {found.help}")
+        if found.options:
+            out(f"  options: {', '.join(f'--{one}' for one in found.options)}")
+        return
+    from charlm.render.tables import show_facts
+
+    rows = [
+        (f"/{one.name} {_OPTIONS.sub('', one.usage)}".rstrip(), one.help)
+        for one in COMMANDS.values()
+    ]
+    show_facts(rows)
+    out("Any other line is a text that the model goes on with. Ctrl-C stops it, Ctrl-D leaves.")
+    out("Keys: Tab completes, → takes the grey text, Ctrl-R searches, Alt-Enter adds a line.")
+
+
+@command("quit", "", "leave, as Ctrl-D does")
+def _quit(session: Session, _: str, __: Options) -> None:
+    session.done = True

@@ -1,0 +1,46 @@
+"""The beginning of a session: its settings, its model, and how it reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from charlm.render.console import is_terminal, talk
+from charlm.repl.loop import PlainReader, Reader, run_session
+from charlm.repl.session import Session
+from charlm.repl.settings import ReplConfig, read_settings
+
+
+def start(model: str | None, *, keep_history: bool | None = None) -> None:
+    """Run a session on the standard streams until it is left.
+
+    Args:
+        model: a name or folder; None takes the newest, else the bundled one.
+        keep_history: None takes what the settings say.
+
+    Raises:
+        CheckpointError: if no model has that name.
+    """
+    from charlm.store.locate import find_model
+
+    if model is not None:
+        find_model(model)  # a wrong name is told at once; what is wrong inside, when it is asked
+    settings, problem = read_settings()
+    if problem:
+        talk(f"charlm: warning: {problem}")
+    session = Session(model, settings.sampling())
+    kept = settings.history if keep_history is None else keep_history
+    run_session(session, _reader(session, settings, keep_history=kept))
+    session.close()
+
+
+def _reader(session: Session, settings: ReplConfig, *, keep_history: bool) -> Reader:
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)) or os.environ.get("TERM") in (
+        None,
+        "",
+        "dumb",
+    ):
+        return PlainReader()
+    from charlm.repl.prompt import Prompt
+
+    return Prompt(session, settings, keep_history=keep_history)

@@ -103,6 +103,25 @@ def test_what_does_not_settle_is_read_in_turn_once(make_model, monkeypatch, most
     assert read[8 * most :] == sorted(read[8 * most :])
 
 
+def test_of_a_very_long_text_a_start_is_followed_as_far_as_it_changes_scores(
+    make_model, ids, monkeypatch
+):
+    monkeypatch.setattr(scoring, "LONGEST_IN_TURN", 0)
+    model = long_memory(make_model)
+    nll, _ = evaluate_ids(model, ids, segments=8)
+    assert nll == pytest.approx(-score_ids(model, ids).sum(), rel=1e-6)
+    passes = []
+    run = scoring._Text.run
+    monkeypatch.setattr(
+        scoring._Text,
+        "run",
+        lambda self, rows, starts: (passes.append(len(rows)), run(self, rows, starts)),
+    )
+    monkeypatch.setattr(scoring._Text, "totals", lambda self, rows: np.ones(len(rows)))
+    evaluate_ids(model, ids, segments=8)
+    assert len(passes) == 2  # as if no score had changed
+
+
 def test_one_pass_alone_would_be_wrong_for_a_long_memory(make_model, ids, monkeypatch):
     """Else the test above could not fail."""
     model = long_memory(make_model)

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.affixes import is_derived
+from charlm.spelling.alike import Sounds
 from charlm.spelling.channel import Channel, classes_of, mix
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.distance import edit_distances
 from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
 from charlm.spelling.plausible import Plausibility
-from charlm.spelling.sound import sound_of
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -30,6 +30,7 @@ _SOUND_SPREAD = 3
 _MOST_OPTIONS = 1_500_000
 _SHORT_FREQUENT = {1: 400, 2: 6_000, 3: 40_000}
 _SOUND_FREQUENT = 30_000
+_FEW, _LONG = 8, 6  # near words, letters: where others that sound nearly so are asked for
 _RARE, _RARE_SHORT = 15_000, 2_500
 _FREQUENT, _SPREAD = -9.0, 6.0  # log p of a word that is not rare; how far to the rarest
 _APOSTROPHE_COST = 0.7  # many people write none
@@ -105,7 +106,7 @@ class Candidates:
         channel: Channel,
         model: ProbingModel,
         plausibility: Plausibility,
-        sounds: tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]],
+        sounds: Sounds,
         codes: Array,
         affixes: tuple[Sequence[str], Sequence[str]],
     ) -> None:
@@ -187,6 +188,8 @@ class Candidates:
         far = ~known | (own >= np.where(lengths > 3, _RARE, _RARE_SHORT))
         found = [self._near(np.flatnonzero(fits & ~far), codes, lengths, 1)]
         found.append(self._near(np.flatnonzero(fits & far), codes, lengths, 2))
+        few = np.bincount(found[-1][0], minlength=len(new)) < _FEW
+        found.append(self._nearly_alike(new, np.flatnonzero(fits & ~known & few)))
         found.append(self._alike(new, np.flatnonzero(fits), known, own))
         found.append(self._confusable(np.flatnonzero(fits & known), own))
         if self._extra is not None:
@@ -259,21 +262,27 @@ class Candidates:
         return found[near], surfaces[near]
 
     def _alike(self, new: list[str], rows: Int64, known: Array, own: Int64) -> tuple[Int64, Int64]:
-        hashes, numbers = self._sounds
-        wanted = np.array([sound_hash(sound_of(new[row])) for row in rows], dtype=np.uint32)
-        asked = (wanted != 0) & (~known[rows] | (own[rows] < _SOUND_FREQUENT))
-        rows, wanted = rows[asked], wanted[asked]
-        low, high = np.searchsorted(hashes, wanted), np.searchsorted(hashes, wanted, side="right")
-        sizes = np.minimum(high - low, 60)  # the most frequent come first
-        owner = np.repeat(np.arange(len(rows)), sizes)
-        places = np.arange(len(owner)) + np.repeat(low - np.cumsum(sizes) + sizes, sizes)
-        surfaces = numbers[places].astype(np.int64)
-        found = rows[owner]
-        lengths = np.array([len(form) for form in new], dtype=np.int64)[found]
+        rows = rows[~known[rows] | (own[rows] < _SOUND_FREQUENT)]
+        found, surfaces = self._sounds.alike([new[row] for row in rows])
+        found = rows[found]
         spread = np.where(known[found], 2, _SOUND_SPREAD)
-        fits = np.abs(self._lengths[surfaces] - lengths) <= spread
+        fits = self._spread(new, found, surfaces) <= spread
         fits &= ~known[found] | (surfaces < _SOUND_FREQUENT) | (surfaces >= self.lexicon.vocab_size)
         return found[fits], surfaces[fits]
+
+    def _nearly_alike(self, new: list[str], rows: Int64) -> tuple[Int64, Int64]:
+        """Return frequent words that sound nearly like long forms, which few are near to."""
+        rows = rows[[len(new[row]) >= _LONG for row in rows]]
+        found, surfaces = self._sounds.nearly_alike([new[row] for row in rows])
+        found = rows[found]
+        fits = surfaces < _SOUND_FREQUENT
+        fits &= self._spread(new, found, surfaces) <= _SOUND_SPREAD
+        return found[fits], surfaces[fits]
+
+    def _spread(self, new: list[str], rows: Int64, surfaces: Int64) -> Int64:
+        lengths = np.array([len(form) for form in new], dtype=np.int64)
+        spread: Int64 = np.abs(self._lengths[surfaces] - lengths[rows])
+        return spread
 
     def _best(
         self, rows: Int64, surfaces: Int64, costs: Array, known: Array, own: Int64
@@ -396,14 +405,6 @@ def _confused_pairs(sets: Sequence[Sequence[str]], lexicon: Lexicon) -> Int64:
 
 def _form(word: str) -> str:
     return word.strip().lower().replace("’", "'")
-
-
-def sound_hash(key: str) -> int:
-    """Return a number for a sound, 0 for none."""
-    value = 0
-    for letter in key:
-        value = (value * 1_000_003 + ord(letter)) & 0xFFFFFFFF
-    return value
 
 
 def _surface_tokens(lexicon: Lexicon) -> npt.NDArray[np.int32]:

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from charlm.ngram.model import NgramModel
 from charlm.ngram.probing import ProbingModel, pack
 from charlm.spelling.affixes import learn_affixes
-from charlm.spelling.candidates import Candidates, sound_hash
+from charlm.spelling.alike import Sounds, build_sounds
+from charlm.spelling.candidates import Candidates
 from charlm.spelling.channel import Channel
 from charlm.spelling.config import SpellerConfig
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.lexicon import LONGEST, SPECIALS, Lexicon
 from charlm.spelling.plausible import Plausibility, build_plausibility
-from charlm.spelling.sound import sound_of
 from charlm.spelling.weights import Weights
 
 Array = npt.NDArray[Any]
@@ -60,13 +60,7 @@ def build_speller(
     fits[: len(SPECIALS)] = False
     numbers = np.flatnonzero(fits)
     arrays |= build_deletes(codes[:, numbers], lengths[numbers], numbers)
-    hashes = np.array(
-        [sound_hash(sound_of(surface)) for surface in lexicon.surfaces[len(SPECIALS) :]],
-        dtype=np.uint32,
-    )
-    order = np.argsort(hashes, kind="stable")
-    arrays["sound_hashes"] = hashes[order]
-    arrays["sound_words"] = (order + len(SPECIALS)).astype(np.uint32)
+    arrays |= build_sounds(lexicon.surfaces[len(SPECIALS) :], len(SPECIALS))
     arrays["codes"] = codes
     arrays["capitals"] = lexicon.capitals
     arrays["plausible"] = build_plausibility(rare, lexicon.alphabet)
@@ -105,7 +99,7 @@ def assemble(
         channel,
         model,
         Plausibility(arrays["plausible"], config.alphabet),
-        (arrays["sound_hashes"], arrays["sound_words"]),
+        Sounds(arrays["sound_hashes"], arrays["sound_words"]),
         arrays["codes"],
         (config.endings, config.beginnings),
     )

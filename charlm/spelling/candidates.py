@@ -1,13 +1,13 @@
 """What a spelling may stand for: itself, words near it or that sound like it, two words.
 
-A form is a word of a text in lower case. Its options are found once and kept, for texts repeat
-themselves; many new forms are looked up together.
+The options of a form are found once and kept (see `options`), for texts repeat themselves; many
+new forms are looked up together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,12 @@ from charlm.spelling.channel import Channel, classes_of, mix
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.distance import edit_distances
 from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
+from charlm.spelling.options import CONFUSED, KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, Form, Options
 from charlm.spelling.plausible import Plausibility
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 
-KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, CONFUSED, FIXED = range(6)
 MOST_UNKNOWN, MOST_KNOWN = 48, 40
 _SOUND_SPREAD = 3
 _MOST_OPTIONS = 1_500_000
@@ -36,64 +36,6 @@ _FREQUENT, _SPREAD = -9.0, 6.0  # log p of a word that is not rare; how far to t
 _APOSTROPHE_COST = 0.7  # many people write none
 _SHARE = 0.5
 _VOWELS = frozenset("aeiouyàéèóаеиоуя")
-
-
-class Form(NamedTuple):
-    """Where the options of a form lie; the first is the form itself.
-
-    Attributes:
-        known: whether it is in the lexicon.
-        derived: whether it is made of known words, see `affixes`.
-        random: of an unknown form, how probable it is that it comes of an edit at random, where
-            such are as many as others; -1 where nothing is near.
-        rarity: from 0 for a frequent word to 1 for one that nearly never comes.
-    """
-
-    first: int
-    size: int
-    known: bool
-    derived: bool = False
-    rarity: float = 0.0
-    random: float = -1.0
-
-
-class Options:
-    """All options of all forms seen so far, in arrays that grow.
-
-    Attributes:
-        tokens: (options, MOST_PARTS), -1 behind the last.
-        costs: (options,), -log p(form | option) in nats, as people misspell; of an unknown form
-            itself, -log p of its spelling.
-        random: (options,), the same for edits at random.
-        kinds: (options,), what is done: KEEP, OTHER_WORD, …
-        texts: what would stand in the text.
-    """
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.random: npt.NDArray[np.float32] = np.zeros(1024, dtype=np.float32)
-        self.tokens: npt.NDArray[np.int32] = np.full((1024, MOST_PARTS), -1, dtype=np.int32)
-        self.costs: npt.NDArray[np.float32] = np.zeros(1024, dtype=np.float32)
-        self.kinds: npt.NDArray[np.uint8] = np.zeros(1024, dtype=np.uint8)
-        self.texts: list[str] = []
-
-    def add(
-        self, tokens: Array, costs: Array, random: Array, kinds: Array, texts: Sequence[str]
-    ) -> int:
-        """Append options and return the place of the first."""
-        first, last = len(self.texts), len(self.texts) + len(texts)
-        while last > len(self.costs):
-            self.tokens = np.concatenate([self.tokens, np.full_like(self.tokens, -1)])
-            self.costs = np.concatenate([self.costs, np.zeros_like(self.costs)])
-            self.random = np.concatenate([self.random, np.zeros_like(self.random)])
-            self.kinds = np.concatenate([self.kinds, np.zeros_like(self.kinds)])
-        self.tokens[first:last], self.costs[first:last] = tokens, costs
-        self.kinds[first:last], self.random[first:last] = kinds, random
-        self.texts.extend(texts)
-        return first
 
 
 class Candidates:

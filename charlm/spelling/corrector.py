@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charlm.spelling.candidates import KEEP_UNKNOWN
 from charlm.spelling.decode import Decoder, Readings
+from charlm.spelling.options import KEEP_UNKNOWN
 from charlm.spelling.sentences import Document, Position
 from charlm.spelling.speller import Speller
 from charlm.spelling.weights import Weights

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
-from charlm.spelling.candidates import KEEP_UNKNOWN, Candidates
+from charlm.spelling.candidates import Candidates
 from charlm.spelling.lexicon import END, MOST_PARTS
+from charlm.spelling.options import KEEP_UNKNOWN
 from charlm.spelling.priors import Priors, Table, rate_term
 from charlm.spelling.sentences import Position
 from charlm.spelling.weights import Weights

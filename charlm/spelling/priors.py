@@ -15,18 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
-from charlm.spelling.candidates import (
-    CONFUSED,
-    FIXED,
-    KEEP,
-    KEEP_UNKNOWN,
-    OTHER_WORD,
-    SPLIT,
-    Candidates,
-    Form,
-)
+from charlm.spelling.candidates import Candidates
 from charlm.spelling.channel import mix
 from charlm.spelling.lexicon import END, NUMBER, UNKNOWN
+from charlm.spelling.options import CONFUSED, FIXED, KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, Form
 from charlm.spelling.sentences import (
     END_KEY,
     FIXED_KEYS,

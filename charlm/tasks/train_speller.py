@@ -145,7 +145,7 @@ def _read(specs: Sequence[str], config: SpellerTrainConfig) -> Generator[Work, N
 
 def _build(text: _Text, config: SpellerTrainConfig, data: bytes) -> tuple[Speller, int]:
     size = len(text.counted.ids)
-    least = config.min_count or (1 if size < 1_000_000 else 2 if size < 10_000_000 else 3)
+    least = config.min_count or (1 if size < 1_000_000 else 2)
     found = choose_vocabulary(text.counted, min_count=least, most=config.vocab_size)
     ngrams = build_ngram(
         found.ids,

@@ -14,7 +14,7 @@ class SpellerTrainConfig:
 
     order: int = setting(5, "most words an n-gram has", ge=2, le=7)
     min_count: int | None = setting(
-        None, "how often a word must come to be known (default: 1 to 3, by the text's size)", ge=1
+        None, "how often a word must come to be known (default: 1, of a long text 2)", ge=1
     )
     vocab_size: int = setting(300_000, "most words that are known", ge=100, le=2_000_000)
     errors: str | None = setting(

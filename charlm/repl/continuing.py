@@ -13,7 +13,6 @@ from charlm.base.registry import did_you_mean
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk, warn
 from charlm.repl.commands import Options, command
-from charlm.repl.keys import hidden_keys
 from charlm.repl.session import KEPT_CHARS, Session, Written
 
 _FLAGS = {name.replace("_", "-"): True for name in settings_of(SamplingConfig)}
@@ -37,7 +36,7 @@ def write(
     counter = Counter()
     show = show_beam if config.beam_size else show_stream
     try:
-        with session.working(), hidden_keys():
+        with session.working():
             show(
                 opened,
                 begin,

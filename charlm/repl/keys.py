@@ -6,21 +6,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from charlm.render.console import is_terminal
-
 
 @contextmanager
 def hidden_keys() -> Iterator[None]:
-    """Keep what is typed ahead out of the text on the screen; the next prompt gets it."""
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        yield
-        return
+    """Keep what is typed ahead out of the text on the screen; the next prompt gets every key.
+
+    Without ICANON, keys reach the prompt as they were typed: the terminal's own line editing
+    would take Ctrl-D and Backspace for itself. Ctrl-C stays a signal.
+    """
     import termios
 
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    quiet = [*before]
-    quiet[3] &= ~termios.ECHO
+    quiet = termios.tcgetattr(descriptor)
+    quiet[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
+    quiet[6][termios.VMIN], quiet[6][termios.VTIME] = 1, 0
     termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
     try:
         yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 from typing import Protocol
 
 from charlm.base.errors import CharlmError
@@ -74,7 +73,6 @@ class PlainReader:
     """Lines of standard input: of a script, or of a terminal that can only write lines."""
 
     def __init__(self) -> None:
-        self._lines = self._read()
         self._asks = is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
     def read(self) -> str:
@@ -88,17 +86,15 @@ class PlainReader:
         if self._asks:
             out(prompt, end="")
             flush_out()
-        line = next(self._lines, None)
-        if line is None:
+        try:
+            # Byte lines: one that is not UTF-8 must not end the session.
+            line = sys.stdin.buffer.readline()
+        except KeyboardInterrupt:
+            if self._asks:
+                out()
+            raise
+        if not line:
             if self._asks:
                 out()
             raise EOFError
-        return line
-
-    def _read(self) -> Iterator[str]:
-        # Byte lines: one that is not UTF-8 must not end the session.
-        while True:
-            line = sys.stdin.buffer.readline()
-            if not line:
-                return
-            yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+        return line.decode("utf-8", errors="replace").rstrip("\r\n")

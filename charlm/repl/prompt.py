@@ -22,7 +22,7 @@ from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 
-from charlm.render.console import one_line
+from charlm.render.console import one_line, talk
 from charlm.render.tables import columns_of, cut
 from charlm.repl.commands import COMMANDS
 from charlm.repl.history import open_history
@@ -86,7 +86,13 @@ class Prompt:
 
     def read(self) -> str:
         """Return the next line; Ctrl-D on an empty one raises EOFError."""
-        text: str = self._prompts.prompt()
+        try:
+            text: str = self._prompts.prompt()
+        except KeyboardInterrupt:
+            if not self._prompts.default_buffer.text and not self._hinted:
+                self._hinted = True
+                talk("Ctrl-D or /quit leaves")
+            raise
         return text
 
 
@@ -120,9 +126,9 @@ class _Fitted(PromptSession[str]):
 def toolbar(session: Session, columns: int) -> str:
     """Return the state of a session in one line, as much of it as fits."""
     config = session.config
-    seed = "random" if config.seed is None else str(config.seed)
-    if config.seed is None and session.seed is not None:
-        seed = f"{session.seed} (random)"
+    seed = "random" if session.seed is None else str(session.seed)
+    if config.seed is not None:
+        seed += " (set)"
     parts = [
         one_line(session.model_name),
         f"temperature {config.temperature:g}",

@@ -6,9 +6,9 @@ import os
 import sys
 
 from charlm.render.console import is_terminal, talk
-from charlm.repl.loop import PlainReader, Reader, run_session
+from charlm.repl.loop import PlainReader, run_session
 from charlm.repl.session import Session
-from charlm.repl.settings import ReplConfig, read_settings
+from charlm.repl.settings import read_settings
 
 
 def start(model: str | None, *, keep_history: bool | None = None) -> None:
@@ -30,17 +30,18 @@ def start(model: str | None, *, keep_history: bool | None = None) -> None:
         talk(f"charlm: warning: {problem}")
     session = Session(model, settings.sampling())
     kept = settings.history if keep_history is None else keep_history
-    run_session(session, _reader(session, settings, keep_history=kept))
+    if _draws():
+        from charlm.repl.keys import hidden_keys
+        from charlm.repl.prompt import Prompt
+
+        with hidden_keys():
+            run_session(session, Prompt(session, settings, keep_history=kept))
+    else:
+        run_session(session, PlainReader())
     session.close()
 
 
-def _reader(session: Session, settings: ReplConfig, *, keep_history: bool) -> Reader:
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)) or os.environ.get("TERM") in (
-        None,
-        "",
-        "dumb",
-    ):
-        return PlainReader()
-    from charlm.repl.prompt import Prompt
-
-    return Prompt(session, settings, keep_history=keep_history)
+def _draws() -> bool:
+    """Return whether there is a terminal that can do more than write line after line."""
+    term = os.environ.get("TERM", "")
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout) and term not in ("", "dumb")

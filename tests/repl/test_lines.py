@@ -45,10 +45,10 @@ def test_quit_ends_it_and_the_end_of_the_lines_too(told):
     [
         ("/more", "no text yet; type how one begins"),
         ("/heatmap", "no text yet; write one behind the command"),
-        ("/smaple", "no command '/smaple' (did you mean '/sample'?); /help lists them"),
+        ("/sammple", "no command '/sammple' (did you mean '/sample'?); /help lists them"),
         ("/set top-p 2", "top_p must be at most 1, got 2.0"),
         ("/set top-p nan", "top_p must be a finite number, got nan"),
-        ("/set tempreature 2", None),
+        ("/set temprature 2", None),
         ("/set seed x", "seed must be a whole number, got 'x'"),
         ("/seed -1", "seed must be at least 0, got -1"),
         ("/rank", "/rank needs texts with ' | ' between them"),

@@ -81,7 +81,7 @@ def test_commands_are_found_by_their_beginning():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("smaple", "no command '/smaple' (did you mean '/sample'?); /help lists them"),
+        ("sammple", "no command '/sammple' (did you mean '/sample'?); /help lists them"),
         ("zzz", "no command '/zzz'; /help lists them"),
         ("mo", "/mo may be /more, /model, /models"),
     ],

@@ -1,0 +1,52 @@
+"""The user's settings."""
+
+import pytest
+
+from charlm.base.errors import ConfigError
+from charlm.repl.settings import ReplConfig, config_path, parse_settings, read_settings
+
+
+def write(text):
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text(text)
+
+
+def test_settings_are_read(user):
+    assert read_settings() == (ReplConfig(), "")
+    write('keys = "vi"\nhistory = false\n[sampling]\ntemperature = 0.5\nstop = ["\\n"]\n')
+    settings, problem = read_settings()
+    assert (settings.keys, settings.history, problem) == ("vi", False, "")
+    assert (settings.sampling().temperature, settings.sampling().stop) == (0.5, ("\n",))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kys": 1}, "unknown keys kys; known: keys, history, ghost, mouse, sampling"),
+        ({"keys": "ed"}, "keys must be one of emacs, vi, got 'ed'"),
+        ({"mouse": "on"}, "mouse must be true or false, got 'on'"),
+        ({"sampling": {"top_p": 2.0}}, "[sampling]: top_p must be at most 1, got 2.0"),
+        ({"sampling": 1}, "[sampling]: expected an object, found int"),
+    ],
+)
+def test_wrong_settings_are_told(values, message):
+    with pytest.raises(ConfigError) as error:
+        parse_settings(values)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("text", ["keys = ", 'keys = "ed"', "\udcff"])
+def test_a_session_begins_whatever_is_in_the_file(told, user, text):
+    config_path().parent.mkdir(parents=True)
+    config_path().write_bytes(text.encode("utf-8", "surrogateescape"))
+    status, out, err = told("/set temperature")
+    assert (status, out) == (0, "temperature  0.8\n")
+    assert err.startswith(f"charlm: warning: {config_path()}: ")
+    assert err.endswith("; defaults are in use\n")
+    assert err.count("\n") == 1
+
+
+def test_the_settings_hold_for_the_session(told):
+    write("[sampling]\nmax_new_tokens = 3\nseed = 1\n")
+    status, out, _ = told("/set max_new_tokens", "the")
+    assert (status, len(out)) == (0, len("max_new_tokens  3\nthe123\n"))

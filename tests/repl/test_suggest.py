@@ -1,0 +1,90 @@
+"""What is offered for the text before the cursor."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlm.repl.commands import COMMANDS
+from charlm.repl.session import Session
+from charlm.repl.suggest import guess, suggest
+
+
+def offered(session, text, *, asked=False):
+    return [
+        text[: len(text) - one.replaces] + one.text for one in suggest(session, text, asked=asked)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/mo", ["/more", "/model", "/models"]),
+        ("/score --t", ["/score --tokens"]),
+        ("/score --tokens ", []),
+        ("/sample --tem", ["/sample --temperature"]),
+        ("/set rep", ["/set repetition_penalty", "/set repetition_window"]),
+        ("/set top_p ", []),
+        ("/model ti", ["/model tiny"]),
+        ("/spell --model ti", ["/spell --model tiny"]),
+        ("/plot tiny ti", ["/plot tiny tiny"]),
+        ("/help ag", ["/help again"]),
+        ("/save fi", ["/save file.txt", "/save files/"]),
+        ("/save files/", ["/save files/one"]),
+        ("/zzz ", []),
+        ("the qui", []),
+    ],
+)
+def test_commands_options_names_and_files(session, user, text, expected):
+    (user / "file.txt").touch()
+    (user / "files").mkdir()
+    (user / "files" / "one").touch()
+    assert offered(session, text) == expected
+
+
+def test_a_slash_offers_every_command(session):
+    assert offered(session, "/") == [f"/{name}" for name in COMMANDS]
+
+
+def test_tab_asks_the_model(session):
+    for text in ("the qui", "/score the qui", '"""the qui'):
+        found = offered(session, text, asked=True)
+        assert found
+        assert all(one.startswith(text) for one in found)
+        assert offered(session, text) == []
+
+
+def test_a_model_on_its_way_or_broken_offers_nothing(user, tiny, save_tiny):
+    save_tiny(tiny / "checkpoints" / "broken")
+    (tiny / "checkpoints" / "broken" / "config.json").write_text("{")
+    session = Session("broken")
+    session.close()
+    assert offered(session, "the qui", asked=True) == []
+    assert guess(session, "the qui") == ""
+    assert session.model_name == "broken"
+
+
+@given(st.text(max_size=12))
+def test_a_ghost_is_harmless_and_of_one_line(shared, text):
+    found = guess(shared, text)
+    assert found.isprintable()
+    assert found == "" or (text.strip() and not text.startswith("/")) or text.startswith("//")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    from tests.conftest import save_tiny_model
+
+    folder = tmp_path_factory.mktemp("home") / "tiny"
+    save_tiny_model(folder, text="\x1b]0;\x07 \u202e the quick\n")
+    session = Session(str(folder))
+    session.opened()
+    return session
+
+
+def test_work_does_not_wait_for_a_guess(session):
+    with session.guessing() as is_wanted:
+        assert is_wanted()
+        session._asked += 1  # what `working` does before it waits
+        assert not is_wanted()
+    with session.working():
+        pass

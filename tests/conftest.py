@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import signal
 
 import hypothesis
 import numpy as np
@@ -11,6 +12,10 @@ import pytest
 from charlm.engine.config import LanguageModelConfig
 from charlm.store.checkpoint import save_model
 from charlm.text.tokenizers import train_tokenizer
+
+# Background jobs of some shells ignore Ctrl-C, and so would the programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asserts a time, and a machine that pauses fails none; the same examples at every run.
 hypothesis.settings.register_profile(

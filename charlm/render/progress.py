@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from charlm.base.durations import format_duration
 from charlm.render.console import is_terminal, sanitize, talk, wants_color
+from charlm.render.progress_events import EventLines, wants_events
 from charlm.render.tables import count, cut
 from charlm.tasks.train_events import (
     Evaluated,
@@ -42,7 +43,9 @@ class Progress(Protocol):
 
 
 def open_progress(*, quiet: bool = False, live: bool = True) -> Progress:
-    """Return the view that fits stderr: silent, live or plain."""
+    """Return the view that fits stderr: for a program, silent, live or plain."""
+    if wants_events():
+        return EventLines()
     if quiet:
         return QuietProgress()
     import os

@@ -9,12 +9,18 @@ from typing import Protocol
 from charlm.base.errors import CharlmError
 from charlm.render.console import OutputError, flush_out, is_terminal, one_line, out, talk
 from charlm.render.failures import describe, is_out_of_memory
-from charlm.repl import continuing, queries, sessions
+from charlm.repl import continuing, queries, sessions, trainings
 from charlm.repl.commands import run_command
 from charlm.repl.parsing import is_open, parse_line
 from charlm.repl.session import Session
+from charlm.repl.signals import Interrupts
 
-REGISTERED = (continuing, queries, sessions)  # importing them has made their commands known
+REGISTERED = (
+    continuing,
+    queries,
+    trainings,
+    sessions,
+)  # importing them has made their commands known
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +40,7 @@ class Reader(Protocol):
 def run_session(session: Session, reader: Reader) -> None:
     """Answer line after line; no error but a lost stdout ends it."""
     while not session.done:
+        session.notices.show()
         try:
             text = reader.read()
         except KeyboardInterrupt:
@@ -48,11 +55,12 @@ def run_session(session: Session, reader: Reader) -> None:
 def answer(session: Session, text: str) -> None:
     """Carry out one line; what goes wrong is told in one."""
     try:
-        line = parse_line(text)
-        if line.name:
-            run_command(session, line.name, line.rest)
-        else:
-            continuing.write(session, line.rest)
+        with session.interrupts.counting():
+            line = parse_line(text)
+            if line.name:
+                run_command(session, line.name, line.rest)
+            else:
+                continuing.write(session, line.rest)
         flush_out()
     except (BrokenPipeError, OutputError):
         raise
@@ -72,7 +80,8 @@ def answer(session: Session, text: str) -> None:
 class PlainReader:
     """Lines of standard input: of a script, or of a terminal that can only write lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
         self._asks = is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
     def read(self) -> str:
@@ -83,12 +92,13 @@ class PlainReader:
         return text
 
     def _next(self, prompt: str) -> str:
-        if self._asks:
-            out(prompt, end="")
-            flush_out()
         try:
-            # Byte lines: one that is not UTF-8 must not end the session.
-            line = sys.stdin.buffer.readline()
+            with self._interrupts.counting():
+                if self._asks:
+                    out(prompt, end="")
+                    flush_out()
+                # Byte lines: one that is not UTF-8 must not end the session.
+                line = sys.stdin.buffer.readline()
         except KeyboardInterrupt:
             if self._asks:
                 out()

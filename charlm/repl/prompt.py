@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterable
 from typing import Any
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.auto_suggest import AutoSuggest, ThreadedAutoSuggest
 from prompt_toolkit.auto_suggest import Suggestion as Ghost
@@ -30,8 +33,11 @@ from charlm.repl.parsing import is_open
 from charlm.repl.session import Session
 from charlm.repl.settings import ReplConfig, history_path
 from charlm.repl.suggest import guess, is_command, suggest
+from charlm.repl.trainings import running_training, training_line
 
 MENU_ROWS = 8
+FEW_ROWS = 8  # of so many the toolbar takes one
+TOOLBAR_SECONDS = 0.5  # between two looks at a training
 STYLE = Style.from_dict(
     {
         "prompt": "bold",
@@ -81,7 +87,10 @@ class Prompt:
             input=input,
             output=output,
         )
-        self._prompts.state = lambda columns: toolbar(session, columns)
+        self._prompts.state = lambda columns, rows: toolbar(session, columns, rows)
+        self._session = session
+        self._drawn = 0.0
+        session.notices.changed = self._heed
         self._hinted = False
 
     def read(self) -> str:
@@ -94,6 +103,28 @@ class Prompt:
                 talk("Ctrl-D or /quit leaves")
             raise
         return text
+
+    def _heed(self) -> None:
+        """Have news shown by a prompt that is open; called in any thread."""
+        app = self._prompts.app
+        now = time.monotonic()
+        calm = running_training(self._session) is not None and not self._session.notices
+        if calm and now - self._drawn < TOOLBAR_SECONDS:
+            return
+        self._drawn = now
+        # One that closes just now shows nothing; what is to be told waits for the next.
+        if app.is_running and app.loop is not None:
+            with contextlib.suppress(RuntimeError):
+                app.loop.call_soon_threadsafe(self._show, context=app.context)
+
+    def _show(self) -> None:
+        app, notices = self._prompts.app, self._session.notices
+        if not app.is_running:
+            return
+        if notices:
+            run_in_terminal(notices.show)
+        else:
+            app.invalidate()
 
 
 class _Fitted(PromptSession[str]):
@@ -113,7 +144,8 @@ class _Fitted(PromptSession[str]):
     def bottom_toolbar(self) -> StyleAndTextTuples | None:
         if self._rows() < 3 or self.state is None:
             return None
-        return [("", self.state(self.app.output.get_size().columns))]
+        size = self.app.output.get_size()
+        return [("", self.state(size.columns, size.rows))]
 
     @bottom_toolbar.setter
     def bottom_toolbar(self, value: object) -> None:
@@ -123,8 +155,8 @@ class _Fitted(PromptSession[str]):
         return self.app.output.get_size().rows
 
 
-def toolbar(session: Session, columns: int) -> str:
-    """Return the state of a session in one line, as much of it as fits."""
+def toolbar(session: Session, columns: int, rows: int = 24) -> str:
+    """Return the state of a session in a line, as much of it as fits; a training has its own."""
     config = session.config
     seed = "random" if session.seed is None else str(session.seed)
     if config.seed is not None:
@@ -142,7 +174,12 @@ def toolbar(session: Session, columns: int) -> str:
         if columns_of(shown) + columns_of(part) + 3 > columns:
             break
         shown += f" · {part}"
-    return cut(shown, max(columns, 1))
+    lines = [cut(shown, max(columns, 1))]
+    training = running_training(session)
+    if training is not None:
+        line = training_line(training, columns)
+        lines = [line] if rows < FEW_ROWS else [*lines, line]
+    return "\n".join(lines)
 
 
 def _writes_command() -> bool:
@@ -175,7 +212,7 @@ class _Ghost(AutoSuggest):
         if not document.is_cursor_at_the_end or not text.strip():
             return None
         if is_command(text):
-            for line in reversed(self._session.lines):
+            for line in (self._session.offer, *reversed(self._session.lines)):
                 if line.startswith(text) and "\n" not in line:
                     return Ghost(line[len(text) :])
             return None

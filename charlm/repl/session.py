@@ -6,19 +6,23 @@ import dataclasses
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from charlm.generation.sampling import SamplingConfig
+from charlm.render.console import flush_out, out, talk
+from charlm.repl.signals import Interrupts
 
 if TYPE_CHECKING:
+    from charlm.repl.child import Training
     from charlm.tasks.load import OpenModel
 
 # A long session stays small: texts for /undo, lines for /history, characters of each.
 KEPT_TEXTS = 200
 KEPT_LINES = 1_000
 KEPT_CHARS = 20_000
+KEPT_NOTICES = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class Session:
         self.speed: float | None = None
         self.seed: int | None = self.config.seed
         self.done = False
+        self.leaving = False
+        self.interrupts = Interrupts()
+        self.training: Training | None = None
+        self.notices = Notices()
+        self.offer = ""  # a command that the prompt offers first
         self._busy = threading.Lock()
         self._asked = 0
         self._opened: OpenModel | None = None
@@ -111,6 +120,7 @@ class Session:
         """Wait for a model that is still being opened: no thread may outlive the session."""
         if self._loading is not None:
             self._loading.wait()
+        self.notices.show()
 
     def draw_seed(self, config: SamplingConfig) -> int | None:
         """Return the seed of the next text: the one that was set, else a new one."""
@@ -121,6 +131,35 @@ class Session:
         else:
             self.seed = int.from_bytes(os.urandom(4), "little")
         return self.seed
+
+
+class Notices:
+    """What happened meanwhile, to be told between two lines."""
+
+    def __init__(self) -> None:
+        self.changed: Callable[[], None] = _nothing  # a prompt that is open wants to know
+        self._waiting: deque[tuple[bool, str]] = deque(maxlen=KEPT_NOTICES)
+
+    def add(self, text: str, *, is_result: bool = False) -> None:
+        """Have a line told: a result on stdout, all else on stderr."""
+        self._waiting.append((is_result, text))
+
+    def show(self) -> None:
+        """Tell all that wait."""
+        while self._waiting:
+            is_result, text = self._waiting.popleft()
+            if is_result:
+                out(text)
+                flush_out()
+            else:
+                talk(text)
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class _Loading:

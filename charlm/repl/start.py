@@ -8,7 +8,8 @@ import sys
 from charlm.render.console import is_terminal, talk
 from charlm.repl.loop import PlainReader, run_session
 from charlm.repl.session import Session
-from charlm.repl.settings import read_settings
+from charlm.repl.settings import ReplConfig, read_settings
+from charlm.repl.trainings import end_training
 
 
 def start(model: str | None, *, keep_history: bool | None = None) -> None:
@@ -30,15 +31,24 @@ def start(model: str | None, *, keep_history: bool | None = None) -> None:
         talk(f"charlm: warning: {problem}")
     session = Session(model, settings.sampling())
     kept = settings.history if keep_history is None else keep_history
-    if _draws():
-        from charlm.repl.keys import hidden_keys
-        from charlm.repl.prompt import Prompt
+    with session.interrupts.caught():
+        try:
+            _run(session, settings, kept)
+        finally:
+            with session.interrupts.counting():
+                end_training(session)
+            session.close()
 
-        with hidden_keys():
-            run_session(session, Prompt(session, settings, keep_history=kept))
-    else:
-        run_session(session, PlainReader())
-    session.close()
+
+def _run(session: Session, settings: ReplConfig, keep_history: bool) -> None:
+    if not _draws():
+        run_session(session, PlainReader(session.interrupts))
+        return
+    from charlm.repl.keys import hidden_keys
+    from charlm.repl.prompt import Prompt
+
+    with hidden_keys():
+        run_session(session, Prompt(session, settings, keep_history=keep_history))
 
 
 def _draws() -> bool:

@@ -10,8 +10,9 @@ import click
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus
 from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed
-from charlm.cli.options import encoding_option, json_option
+from charlm.cli.options import encoding_option, json_option, options_from
 from charlm.render.console import out, talk, warn
+from charlm.tasks.train_classifier_config import LabelledConfig
 
 
 @click.command(
@@ -45,10 +46,14 @@ from charlm.render.console import out, talk, warn
 @click.option("--cache-sharpness", type=float, help="how alike states must be")
 @click.option("--cache-window", type=click.IntRange(1, 1_000_000), help="tokens it remembers")
 @click.option("--tune", metavar="FILE", help="find these settings on another text")
+@options_from(LabelledConfig, leave_out=("encoding_errors",))
 @device_option
 @encoding_option
 @json_option
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
+    /,
     file: tuple[str, ...],
     models: tuple[str, ...],
     mix: tuple[float, ...] | None,
@@ -62,13 +67,25 @@ def evaluate(
     device: str,
     encoding_errors: str,
     as_json: bool,
-    **settings: float | None,
+    **settings: Any,
 ) -> None:
     """Measure a model on held-out text.
 
     All tokens count, and the state is carried from the first to the last. Perplexities compare
-    only within one tokenizer; bits per character compare across tokenizers.
+    only within one tokenizer; bits per character compare across tokenizers. A classifier, named
+    with --model, is measured on labelled texts.
     """
+    labelled = {name: settings.pop(name) for name in ("format", "label_column", "text_column")}
+    if len(models) == 1 and file:
+        from charlm.tasks.kinds import model_kind
+
+        if model_kind(models[0]) == "classifier":
+            from charlm.cli.evaluate_classifier import evaluate_labels
+
+            evaluate_labels(ctx, models[0], file, labelled | {"encoding_errors": encoding_errors})
+            return
+    if any(value not in ((), "", "auto") for value in labelled.values()):
+        raise click.UsageError("--format, --label-column and --text-column need a classifier")
     if bool(file) == (pairs is not None):
         raise click.UsageError("give either FILE or --pairs FILE")
     dynamic_given = _given("dynamic", dynamic, settings)

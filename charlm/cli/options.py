@@ -51,6 +51,7 @@ def options_from(
     *,
     short: Mapping[str, str] | None = None,
     complete: Mapping[str, Any] | None = None,
+    leave_out: Collection[str] = (),
 ) -> Callable[[F], F]:
     """Return a decorator that adds an option for every field that has a `Setting`.
 
@@ -60,11 +61,14 @@ def options_from(
         config_class: a dataclass as `base.config` describes.
         short: one-letter spellings by field.
         complete: by field, what offers values to a shell (Click's `shell_complete`).
+        leave_out: fields that take no option.
     """
     hints = typing.get_type_hints(config_class)
     defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
     options = []
     for name, about in settings_of(config_class).items():
+        if name in leave_out:
+            continue
         kind, repeats = _kind(hints[name])
         spelling = "--" + name.replace("_", "-")
         if kind is bool:

@@ -32,12 +32,18 @@ _COMMANDS = (
         Late(
             "speller", "train_speller:speller", "make all that spelling correction needs of a text"
         ),
+        Late(
+            "classifier",
+            "train_classifier:classifier",
+            "learn to tell the labels of texts, from texts with labels",
+        ),
         default="lm",
     ),
     Late("sample", "sample:sample", "let a model write"),
     Late("score", "score:score", "tell how probable a text is"),
     Late("rank", "rank:rank", "put candidates in order of probability"),
     Late("spell", "spell:spell", "correct misspelt words, judged by the words around them"),
+    Late("classify", "classify:classify", "tell the labels of texts, with probabilities"),
     Late("evaluate", "evaluate:evaluate", "measure a model on held-out text"),
     Late("neighbors", "neighbors:neighbors", "find the words nearest to a word"),
     Late("analogy", "analogy:analogy", "find what C is to, as A is to B"),

@@ -46,9 +46,14 @@ AAB7-AAB8 AABE-AABF AAC1 AAEB-AAEF AAF5-AAF6 ABE3-ABEA ABEC-ABED FB1E FE00-FE0F 
 
 
 @cache
+def mark_class() -> str:
+    """Return the combining marks as the inside of a character class."""
+    return "".join(_as_class(part) for part in _MARKS.split())
+
+
+@cache
 def _letter() -> str:
-    marks = "".join(_as_class(part) for part in _MARKS.split())
-    return rf"(?:(?![_{TIGHT_LETTERS}])[\w{marks}])"
+    return rf"(?:(?![_{TIGHT_LETTERS}])[\w{mark_class()}])"
 
 
 @cache

@@ -10,6 +10,8 @@ import pytest
 from terminal import ROOT as ROOT_FOLDER
 from terminal import on_terminal
 
+from charlm.classifying.config import ClassifierConfig
+from charlm.classifying.folder import save_classifier
 from charlm.cli.command import Group
 from charlm.cli.root import ROOT
 from charlm.engine.config import LanguageModelConfig
@@ -68,6 +70,16 @@ def make_model(folder, name="whitespace"):
     (folder / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
 
 
+def save_labels(folder):
+    tensors = {
+        "bias": np.arange(len(EVIL), dtype=np.float32),
+        "ngram_keys": np.arange(3, dtype=np.uint64),
+        "ngram_weights": np.ones((3, len(EVIL)), np.float32),
+    }
+    config = ClassifierConfig(labels=EVIL, ngrams=3)
+    save_classifier(folder, config, tensors, training={"note": TEXT}, card=TEXT)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
@@ -98,10 +110,13 @@ def home(tmp_path_factory):
         card=TEXT,
     )
     save_made(home / "checkpoints" / "spells", TEXT * 30)
+    save_labels(home / "checkpoints" / "labels")
     (home / f"{NAME}.pairs").write_text(f"the\tcat\t{TEXT}\n")
     (home / "corpora").mkdir()
     for path in (home / f"{NAME}.txt", home / "corpora" / "mine.txt"):
         path.write_text(TEXT * 4)
+    rows = (f'"{evil}","{one}"\n' for evil in EVIL for one in ("the cat", EVIL[0]))
+    (home / f"{NAME}.csv").write_text("".join(rows))
     (home / f"{NAME}.bin").write_bytes(b"\0\1")
     (home / f"{NAME}.arpa").write_text(f"\\data\\\nngram 1={TEXT}")
     return home
@@ -139,6 +154,12 @@ LINES = [
     ["spell", "-m", "spells", "--json", f"teh {TEXT}"],
     ["spell", "-m", "spells", "--words", f"{NAME}.pairs", "teh"],
     ["spell", "-m", EVIL_PATH, "teh"],
+    ["classify", "-m", "labels", TEXT, "the cat", "--top", "99"],
+    ["classify", "-m", "labels", TEXT, "--json", "--top", "99"],
+    ["evaluate", "-m", "labels", f"{NAME}.pairs"],
+    ["evaluate", "-m", "labels", f"{NAME}.csv"],
+    ["train", "classifier", f"{NAME}.csv", "-o", "told"],
+    ["train", "classifier", f"{NAME}.pairs"],
     ["train", "speller", f"{NAME}.txt", "-o", "spelt"],
     ["train", "vectors", f"{NAME}.txt", "--min-count", "1", "--dim", "4", "-o", "learnt"],
     ["repl", "-m", "no"],

@@ -1,0 +1,1 @@
+"""Texts to labels: labelled files, words and n-grams, the linear branch, the classifier."""

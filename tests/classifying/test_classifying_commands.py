@@ -1,0 +1,149 @@
+"""`charlm train classifier`, `classify` and `evaluate` as a user meets them."""
+
+import json
+
+import pytest
+
+TRAIN = ("train", "classifier", "-q")
+
+
+@pytest.fixture
+def trained(charlm, reviews):
+    assert charlm(*TRAIN, reviews, "-o", "r")[0] == 0
+    return reviews
+
+
+def test_training_tells_its_figures(charlm, reviews):
+    status, out, err = charlm(*TRAIN, reviews, "--json", "--test", reviews)
+    record = json.loads(out)
+    assert (status, err) == (0, "")
+    assert list(record) == [
+        "name", "kind", "parameters", "steps", "epochs", "duration_seconds", "texts_per_second",
+        "device", "valid", "test",
+    ]  # fmt: skip
+    assert (record["name"], record["kind"], record["test"]["texts"]) == (
+        "reviews",
+        "classifier",
+        40,
+    )
+    assert record["valid"]["texts"] == 4
+    assert record["test"]["accuracy"] >= 0.95
+
+
+def test_lines_in_lines_out(charlm, trained):
+    lines = b"a good book\n\nan awful play\n"
+    status, out, err = charlm("classify", "-m", "r", stdin=lines)
+    rows = [line.split("\t") for line in out.split("\n")]
+    assert (status, err) == (0, "")
+    assert [row[0] for row in rows] == ["pos", rows[1][0], "neg", ""]
+    assert all(0.5 <= float(row[1]) <= 1.0 for row in rows[:3])
+
+
+def test_json_tells_label_and_probability(charlm, trained):
+    _, out, err = charlm("classify", "--json", "a good book", "--top", "5")
+    record = json.loads(out)
+    assert list(record) == ["text", "label", "probability", "labels"]
+    assert (record["text"], record["label"]) == ("a good book", "pos")
+    assert [one["label"] for one in record["labels"]] == ["pos", "neg"]
+    assert sum(one["probability"] for one in record["labels"]) == pytest.approx(1.0, abs=1e-5)
+    assert err.startswith("charlm: using 'r', the newest model in ")
+
+
+def test_evaluation_by_label(charlm, trained):
+    status, out, err = charlm("evaluate", trained, "-m", "r", "--json")
+    record = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (record["accuracy"], record["texts"], record["confusion"]) == (
+        1.0,
+        40,
+        [[20, 0], [0, 20]],
+    )
+    assert record["labels"][0] == {
+        "label": "neg", "precision": 1.0, "recall": 1.0, "f1": 1.0, "gold": 20, "predicted": 20,
+    }  # fmt: skip
+    out = charlm("evaluate", trained, "-m", "r")[1]
+    assert "accuracy       100.00% of 40 texts\n" in out
+    assert "label  precision  recall      F1  texts  found\n" in out
+
+
+def test_labels_that_the_model_has_not_are_wrong_and_told(charlm, trained, home):
+    (home / "new.txt").write_text("pos a good film\nso-so a film\nso-so a book\n")
+    status, out, err = charlm("evaluate", "new.txt", "-m", "r", "--json")
+    record = json.loads(out)
+    assert (status, record["accuracy"], record["unseen"]) == (0, 1 / 3, {"so-so": 2})
+    assert err == (
+        "charlm: warning: labels that the model has not, counted as wrong: 'so-so' (2)\n"
+    )
+
+
+def test_empty_texts_are_left_out_of_training_and_judged_in_evaluation(charlm, trained, home):
+    (home / "e.csv").write_text('a,x y\n"a",\nb,z\nb,\n')
+    status, _, err = charlm(*TRAIN, "e.csv", "--valid-fraction", "0")
+    assert (status, err) == (
+        0,
+        "charlm: warning: e.csv: 2 texts are empty, the first in line 2, left out\n",
+    )
+    _, out, err = charlm("evaluate", "e.csv", "-m", "e", "--json")
+    assert json.loads(out)["texts"] == 4
+    assert err == "charlm: warning: e.csv: 2 texts are empty, the first in line 2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x a\nx b\n", "f: all 2 texts have the label 'x'; a classifier needs at least two labels"),
+        ("", "f.txt: no labelled text; expected labels and texts (space)"),
+        ("x\ty\nx\tz\ta\n", "f.txt, line 2: 3 columns, expected 2 as in line 1; cells with "
+         "separators in them need quotes (CSV)"),
+        ("\n".join(f"w{n} text" for n in range(30)), "f.txt: 30 labels on 30 texts, the first "
+         "'w0', read as space; say with --format and --label-column where the labels are"),
+    ],
+)  # fmt: skip
+def test_bad_files_are_refused(charlm, home, text, message):
+    (home / "f.txt").write_text(text)
+    status, out, err = charlm(*TRAIN, "f.txt")
+    assert (status, out, err) == (1, "", f"charlm: {message}\n")
+
+
+def test_a_row_without_a_label_is_refused(charlm, home):
+    (home / "f.csv").write_text("a,b\n,c\n")
+    assert charlm(*TRAIN, "f.csv")[2] == "charlm: f.csv, line 2: no label; expected one\n"
+
+
+def test_labels_with_tabs_and_line_ends_stay_on_their_line(charlm, home):
+    (home / "f.csv").write_text('"a\tb\nc",good film\n"\x1b[31m",bad book\n' * 3)
+    assert charlm(*TRAIN, "f.csv", "-o", "f", "--valid-fraction", "0")[0] == 0
+    _, out, _ = charlm("classify", "-m", "f", "good film", "bad book")
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["a\\tb\\nc", "\\x1b[31m"]
+    _, out, _ = charlm("classify", "-m", "f", "--json", "good film")
+    assert json.loads(out)["label"] == "a\tb\nc"
+
+
+def test_a_very_long_text_is_classified(charlm, trained):
+    text = b"a good book " * 40_000
+    status, out, _ = charlm("classify", "-m", "r", stdin=text + b"\nbad\n")
+    assert (status, [line.split("\t")[0] for line in out.splitlines()]) == (0, ["pos", "neg"])
+
+
+def test_without_a_classifier_it_says_how_to_make_one(charlm, home):
+    assert charlm("classify", "x") == (
+        1,
+        "",
+        "charlm: no classifier yet; charlm train classifier FILE makes one of labelled texts\n",
+    )
+
+
+def test_options_of_language_models_are_refused(charlm, trained):
+    status, _, err = charlm("evaluate", trained, "-m", "r", "--dynamic")
+    assert status == 2
+    assert "--dynamic is for language models; r is a classifier" in err
+    status, _, err = charlm("evaluate", trained, "-m", "shakespeare", "--format", "csv")
+    assert status == 2
+    assert "--format, --label-column and --text-column need a classifier" in err
+
+
+def test_a_model_of_that_name_is_not_replaced_unasked(charlm, trained):
+    status, _, err = charlm(*TRAIN, trained, "-o", "r")
+    assert status == 1
+    assert "exists; add --overwrite to replace it" in err
+    assert charlm(*TRAIN, trained, "-o", "r", "--overwrite")[0] == 0

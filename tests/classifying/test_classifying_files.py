@@ -1,0 +1,160 @@
+"""Labelled files in four forms: told apart, read, refused with the line named."""
+
+import contextlib
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlm.base.errors import CorpusError
+from charlm.classifying.formats import read_records, sniff_format
+from charlm.classifying.tables import Columns
+
+
+def read(text, form, columns=None):
+    return [tuple(one) for one in read_records("a", text, form, columns or Columns())]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("a.csv", "x y\n", "csv"),
+        ("a.TSV.xz", "x y\n", "tsv"),
+        ("a.txt", "__label__x y\n", "fasttext"),
+        ("a.txt", "\n__label__x y\tz\n", "fasttext"),
+        ("a.txt", "x\ty\nx\tz\n", "tsv"),
+        ("a.txt", "x\ty\nx z\n", "space"),
+        ("a.txt", '"x","y"\n"x","z"\n', "csv"),
+        ("a.txt", '"x" y, z\n', "space"),
+        ("-", "x y, z\n", "space"),
+        ("a.txt", "", "space"),
+    ],
+)
+def test_the_form_is_told_by_name_then_by_the_first_lines(name, text, form):
+    assert sniff_format(name, text) == form
+
+
+def test_lines_begin_with_the_label_and_keep_their_numbers():
+    assert read("1 a  b\n\n 0   c\n1\n", "space") == [("1", "a  b", 1), ("0", "c", 3), ("1", "", 4)]
+
+
+def test_a_marked_label_may_hold_any_separator_but_blanks():
+    text = "__label__sci/tech,a;b a text\n__label____label__ x\n"
+    assert read(text, "fasttext") == [("sci/tech,a;b", "a text", 1), ("__label__", "x", 2)]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("a text", "no label at the beginning"),
+        ("__label__ text", "no label at the beginning"),
+        ("text __label__x", "no label at the beginning"),
+        ("__label__x __label__y text", "2 labels"),
+    ],
+)
+def test_a_line_without_one_label_is_refused(line, what):
+    with pytest.raises(CorpusError) as caught:
+        read(f"__label__x b\n{line}\n", "fasttext")
+    assert str(caught.value) == (f"a, line 2: {what}; expected one, as __label__x before the text")
+
+
+def test_csv_joins_the_other_columns_and_names_the_line_a_record_begins_in():
+    text = '1,"a, ""b""","two\nlines"\n2,c,d\n'
+    assert read(text, "csv") == [("1", 'a, "b" two\nlines', 1), ("2", "c d", 3)]
+
+
+def test_a_header_says_which_column_is_what():
+    text = "id,Text,Label\n7,hello,x\n8,there,y\n"
+    assert read(text, "csv") == [("x", "hello", 2), ("y", "there", 3)]
+
+
+def test_columns_by_name_and_number():
+    text = "id,words,kind\n7,hello,x\n"
+    assert read(text, "csv", Columns("kind", ("words", "id"))) == [("x", "hello 7", 2)]
+    assert read("7\thello\tx\n", "tsv", Columns("3", ("2",))) == [("x", "hello", 1)]
+
+
+def test_tsv_knows_no_quotes():
+    assert read('x\t"a b\ny\tc"\n', "tsv") == [("x", '"a b', 1), ("y", 'c"', 2)]
+
+
+def test_labels_with_separators_survive_csv():
+    assert read('"New York, ""NY""",a\n', "csv") == [('New York, "NY"', "a", 1)]
+
+
+def test_a_cell_may_be_longer_than_pythons_own_limit():
+    before = csv.field_size_limit()
+    (record,) = read(f"x,{'word ' * 100_000}\n", "csv")
+    assert (len(record[1]), csv.field_size_limit()) == (499_999, before)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "columns", "message"),
+    [
+        (
+            "csv",
+            "x,a\n\nx,a,b\n",
+            Columns(),
+            "a, line 3: 3 columns, expected 2 as in line 1; cells with separators in them need "
+            "quotes (CSV)",
+        ),
+        (
+            "tsv",
+            "x\ta\nx\n",
+            Columns(),
+            "a, line 2: 1 column, expected 2 as in line 1; cells with separators in them need "
+            "quotes (CSV)",
+        ),
+        (
+            "csv",
+            "x a\n",
+            Columns(),
+            "a, line 1: 1 column; expected a label and a text (another form of file is said with "
+            "--format)",
+        ),
+        (
+            "csv",
+            'x,a\nx,"b\nc\n',
+            Columns(),
+            "a, line 2: unexpected end of data; expected comma-separated values, quotes inside "
+            'quoted cells doubled ("")',
+        ),
+        (
+            "csv",
+            "label,text\nx,a\n",
+            Columns("labell"),
+            "a, line 1: no column 'labell' in label, text (did you mean 'label'?)",
+        ),
+        ("csv", "x,a\n", Columns("3"), "a, line 1: no column '3' in 2 columns"),
+        (
+            "csv",
+            "x,a\n",
+            Columns("1", ("1",)),
+            "a, line 1: the label's column is one of the text's, too",
+        ),
+    ],
+)
+def test_malformed_tables_are_refused_with_the_line(form, text, columns, message):
+    with pytest.raises(CorpusError) as caught:
+        read(text, form, columns)
+    assert str(caught.value) == message
+
+
+CELLS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\0"), min_size=1)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1))
+def test_what_csv_writes_is_read_back(rows):
+    rows = [(a.strip() or "x", b.strip() or "y") for a, b in rows]
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows([("label", "text"), *rows])
+    found = read(written.getvalue(), "csv")
+    assert [(label, text) for label, text, _ in found] == rows
+
+
+@given(st.text(max_size=200), st.sampled_from(("csv", "tsv", "fasttext", "space")))
+def test_any_text_is_read_or_refused(text, form):
+    with contextlib.suppress(CorpusError):
+        assert all(record[2] >= 1 for record in read(text, form))

@@ -1,0 +1,154 @@
+"""Words, hashed n-grams, log-ratios, the linear branch: against values worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlm.classifying.branch import LinearBranch, sum_rows
+from charlm.classifying.linear import (
+    count_ngrams,
+    fit_linear,
+    log_ratios,
+    log_softmax,
+    minimize,
+    occurrences,
+)
+from charlm.classifying.ngrams import Forms, hash_text, mixed, word_ngrams
+from charlm.classifying.words import split_words
+from charlm.metrics.labels import confusion, label_figures
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I don't", ["i", "do", "n't"]),
+        ("i do n't", ["i", "do", "n't"]),
+        ("I don’t!", ["i", "do", "n't", "!"]),
+        ("it's John's", ["it", "'s", "john", "'s"]),
+        ("'tis 'round", ["'", "tis", "'", "round"]),
+        ("k-19 B2B_x", ["k", "-", "19", "b2b", "_", "x"]),
+        ("café naïve", ["café", "naïve"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("很好!", ["很", "好", "!"]),
+        (" \t\n", []),
+    ],
+)
+def test_words(text, words):
+    assert split_words(text) == words
+
+
+@given(st.text())
+def test_words_hold_every_character_but_blanks(text):
+    words = "".join(split_words(text, lowercase=False))
+    assert words == "".join(text.replace("’", "'").split())
+
+
+def test_case_is_kept_where_asked():
+    assert split_words("It DON'T", lowercase=False) == ["It", "DO", "N'T"]
+
+
+def test_ngrams_never_cross_from_text_to_text():
+    forms = Forms()
+    flat = forms.flatten([["a", "b", "c"], [], ["d"], ["a", "b"]])
+    hashes = forms.arrays()[0]
+    one, two, three = word_ngrams(flat, hashes, 3)
+    a, b, c, d = (np.array([hash_text(letter)], dtype=np.uint64) for letter in "abcd")
+    assert one[1].tolist() == [0, 0, 0, 2, 3, 3]
+    assert two[0].tolist() == [*mixed(a, b), *mixed(b, c), *mixed(a, b)]
+    assert two[1].tolist() == [0, 0, 3]
+    assert three[0].tolist() == mixed(mixed(a, b), c).tolist()
+    assert d not in two[0]
+
+
+def test_the_order_of_words_makes_another_ngram():
+    a, b = (np.array([hash_text(letter)], dtype=np.uint64) for letter in "ab")
+    assert mixed(a, b) != mixed(b, a)
+
+
+def test_characters_of_a_word_and_its_frame():
+    forms = Forms((3, 4))
+    forms.flatten([["ab"]])
+    parts = forms.arrays()[1]
+    assert parts.tolist() == [hash_text(f"\0{part}") for part in ("<ab", "ab>", "<ab>")]
+
+
+def counts_of(texts, order=1, min_count=1):
+    forms = Forms()
+    flat = forms.flatten(texts)
+    keys, where = occurrences(flat, forms, order)
+    return count_ngrams(keys, where, flat.number, min_count)
+
+
+def test_ngrams_are_counted_once_a_text_and_rare_ones_left_out():
+    known, counts = counts_of([["a", "a", "b"], ["a"], ["c"]], min_count=2)
+    assert known.tolist() == [hash_text("a")]
+    assert (counts.rows.tolist(), counts.values.tolist()) == ([0, 1], [1.0, 1.0])
+
+
+def test_log_ratios_by_hand():
+    """Of `a` in both texts of label 0, with one added: p = 3/4, q = 1/3; of `b`: 1/4, 2/3."""
+    known, counts = counts_of([["a"], ["a"], ["b"]])
+    found = log_ratios(counts, np.array([0, 0, 1]), 2)
+    a, b = (known.tolist().index(hash_text(letter)) for letter in "ab")
+    assert found[a] == pytest.approx([np.log((3 / 4) / (1 / 3)), np.log((1 / 3) / (3 / 4))])
+    assert found[b] == pytest.approx([np.log((1 / 4) / (2 / 3)), np.log((2 / 3) / (1 / 4))])
+
+
+def test_least_squares_are_found():
+    matrix = np.random.default_rng(0).normal(size=(20, 5))
+    wanted = np.arange(5.0)
+
+    def loss(place):
+        errors = matrix @ (place - wanted)
+        return float(errors @ errors) / 2, matrix.T @ errors
+
+    assert minimize(loss, np.zeros(5), 100) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_the_fit_is_where_the_slope_is_nothing():
+    """At the least loss every bias has as much probability as its label has texts."""
+    _, counts = counts_of([["a"], ["a", "b"], ["b"], ["c"], ["a", "c"]])
+    labels = np.array([0, 0, 1, 2, 0])
+    weights, bias = fit_linear(counts, labels, 3, penalty=1e-2, iterations=500)
+    probabilities = np.exp(log_softmax(counts.times(weights) + bias))
+    assert probabilities.mean(axis=0) == pytest.approx([3 / 5, 1 / 5, 1 / 5], abs=5e-3)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), min_size=1, max_size=6),
+    st.integers(1, 3),
+)
+def test_texts_have_the_same_logits_together_and_alone(texts, order):
+    known, _ = counts_of([list("abcabdacf")], order)
+    weights = np.random.default_rng(1).normal(size=(len(known), 3)).astype(np.float32)
+    together = LinearBranch(known, weights, order, (0, 0)).logits(texts)
+    alone = [LinearBranch(known, weights, order, (0, 0)).logits([text])[0] for text in texts]
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
+
+
+def test_logits_are_the_sums_of_weights_also_when_forms_come_later():
+    forms = Forms((3, 3))
+    flat = forms.flatten([["ab", "cd"]])
+    keys, where = occurrences(flat, forms, 2)
+    known, _ = count_ngrams(keys, where, 1, 1)
+    weights = np.arange(1.0, 2 * len(known) + 1, dtype=np.float32).reshape(-1, 2)
+    branch = LinearBranch(known, weights, 2, (3, 3))
+    assert branch.logits([["zz"]]).tolist() == [[0.0, 0.0]]
+    assert branch.logits([["ab", "cd"], []]).tolist() == [weights.sum(axis=0).tolist(), [0.0, 0.0]]
+    assert len(known) == 2 + 4 + 1
+
+
+def test_rows_are_summed_by_place():
+    rows = np.array([[1.0], [2.0], [4.0]], dtype=np.float32)
+    assert sum_rows(rows, np.array([0, 2, 2]), 4).tolist() == [[1.0], [0.0], [6.0], [0.0]]
+    assert sum_rows(rows[:0], np.array([], dtype=np.int64), 1).tolist() == [[0.0]]
+
+
+def test_label_figures_by_hand():
+    counts = confusion([0, 0, 0, 1, 2], [0, 0, 1, 1, 1], 3)
+    a, b, c = label_figures(counts, "abc")
+    assert counts.tolist() == [[2, 1, 0], [0, 1, 0], [0, 1, 0]]
+    assert (a.precision, a.recall, a.f1) == (1.0, 2 / 3, 0.8)
+    assert (b.precision, b.recall, b.f1, b.gold, b.predicted) == (1 / 3, 1.0, 0.5, 1, 3)
+    assert (c.precision, c.recall, c.f1) == (0.0, 0.0, 0.0)

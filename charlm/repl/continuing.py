@@ -50,7 +50,8 @@ def write(
     finally:
         flush_out()
         session.speed = counter.rate() if counter.tokens else None
-        session.texts.append(Written(prompt[-KEPT_CHARS:], "".join(pieces)[-KEPT_CHARS:], seed))
+        text = "".join(pieces)[-KEPT_CHARS:]
+        session.add_text(Written(prompt[-KEPT_CHARS:], text, seed, opened.name, config))
 
 
 def _keep(pieces: deque[str], number: int, piece: str) -> None:
@@ -73,7 +74,7 @@ def _sample(session: Session, rest: str, options: Options) -> None:
 
 @command("again", "", "write another text from the same beginning")
 def _again(session: Session, _: str, __: Options) -> None:
-    last = _last(session)
+    last = last_text(session)
     # Where a seed holds for every text, the next one gives another text, the same in every run.
     fixed = session.config.seed is not None and last.seed is not None
     write(session, last.prompt, seed=(last.seed or 0) + 1 if fixed else None)
@@ -81,28 +82,15 @@ def _again(session: Session, _: str, __: Options) -> None:
 
 @command("more", "[TEXT]", "go on with the last text, TEXT added to it")
 def _more(session: Session, rest: str, _: Options) -> None:
-    write(session, _last(session).whole + rest)
+    write(session, last_text(session).whole + rest)
 
 
 @command("undo", "", "forget the last text; /more goes on with the one before")
 def _undo(session: Session, _: str, __: Options) -> None:
-    _last(session)
+    last_text(session)
     session.texts.pop()
     last = session.last
     talk(f"back at: {_shortened(last.whole)}" if last else "back at the beginning")
-
-
-@command("save", "FILE", "write the last text to a new file", completes="file")
-def _save(session: Session, rest: str, _: Options) -> None:
-    from pathlib import Path
-
-    if not rest:
-        raise ConfigError("/save needs a FILE")
-    text = _last(session).whole
-    path = Path(rest).expanduser()
-    with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text if text.endswith("\n") else text + "\n")
-    talk(f"wrote {path}")
 
 
 @command("set", "[NAME [VALUE]]", "show or change how texts are drawn", completes="setting")
@@ -167,7 +155,12 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _last(session: Session) -> Written:
+def last_text(session: Session) -> Written:
+    """Return the text that was written last.
+
+    Raises:
+        ConfigError: if there is none yet.
+    """
     if session.last is None:
         raise ConfigError("no text yet; type how one begins")
     return session.last

@@ -99,7 +99,7 @@ def _neighbors(session: Session, rest: str, options: Options) -> None:
     words, top_n = split_words(rest), _top_n(options)
     if not words:
         raise ConfigError("/neighbors needs a WORD")
-    opened = _open_space(options.get("model"))
+    opened = _open_space(session, options.get("model"))
     show_answers((find_neighbors(opened, [word], top_n=top_n) for word in words), as_json=False)
 
 
@@ -117,7 +117,7 @@ def _analogy(session: Session, rest: str, options: Options) -> None:
     words, top_n = split_words(rest), _top_n(options)
     if len(words) != 3:
         raise ConfigError(f"/analogy needs three words, got {len(words)}")
-    opened = _open_space(options.get("model"))
+    opened = _open_space(session, options.get("model"))
     show_answers([find_analogy(opened, *words, top_n=top_n)], as_json=False)
 
 
@@ -130,16 +130,14 @@ def _plot(session: Session, rest: str, _: Options) -> None:
     draw(read_curves(names, "bits-per-char"), MEASURES["bits-per-char"][2])
 
 
-def _open_space(name: str | None) -> OpenSpace:
-    from charlm.tasks.vectors_open import open_space
-
+def _open_space(session: Session, name: str | None) -> OpenSpace:
     try:
-        opened = open_space(name)
+        opened = session.spaces.open(name)
     except (CheckpointError, TaskError) as error:
         if name is not None:
             raise
         raise TaskError(
-            "no word vectors yet; charlm train vectors makes some, --model NAME takes a model's"
+            "no word vectors yet; /train vectors TEXT makes some, --model NAME takes a model's"
         ) from error
     for text in opened.warnings:
         warn(text)

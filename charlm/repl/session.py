@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk
 from charlm.repl.signals import Interrupts
+from charlm.repl.spaces import Spaces
 
 if TYPE_CHECKING:
     from charlm.repl.child import Training
@@ -23,15 +24,19 @@ KEPT_TEXTS = 200
 KEPT_LINES = 1_000
 KEPT_CHARS = 20_000
 KEPT_NOTICES = 100
+# Words of a command line and a half word -> what it may become, each with a word on it; None: files
+CompleteLine = Callable[[list[str], str], list[tuple[str, str]] | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Written:
-    """A text that was written: how it began, what the model added, by which seed."""
+    """A text that was written: how it began, what which model added, by which seed and settings."""
 
     prompt: str
-    text: str
+    text: str = ""
     seed: int | None = None
+    model: str = ""
+    config: SamplingConfig = dataclasses.field(default_factory=SamplingConfig)
 
     @property
     def whole(self) -> str:
@@ -58,6 +63,9 @@ class Session:
         self.interrupts = Interrupts()
         self.training: Training | None = None
         self.notices = Notices()
+        self.spaces = Spaces()
+        self.complete_training: CompleteLine = _no_completion
+        self.heed_text: Callable[[Written], None] = _forget  # a transcript wants every text
         self.offer = ""  # a command that the prompt offers first
         self._busy = threading.Lock()
         self._asked = 0
@@ -101,6 +109,11 @@ class Session:
     def last(self) -> Written | None:
         """The text that was written last."""
         return self.texts[-1] if self.texts else None
+
+    def add_text(self, text: Written) -> None:
+        """Take a text that was written."""
+        self.texts.append(text)
+        self.heed_text(text)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -158,8 +171,17 @@ class Notices:
         return bool(self._waiting)
 
 
+def _no_completion(_: list[str], __: str) -> list[tuple[str, str]] | None:
+    """Offer nothing."""
+    return []
+
+
 def _nothing() -> None:
     """Nobody wants to know."""
+
+
+def _forget(_: Written) -> None:
+    """Nobody keeps it."""
 
 
 class _Loading:

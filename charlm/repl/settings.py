@@ -20,6 +20,7 @@ class ReplConfig:
 
     keys: str = setting("emacs", "how keys edit a line", choices=("emacs", "vi"))
     history: bool = setting(True, "keep the lines for the next session")
+    transcript: str = setting("", "a .jsonl file to which every text is appended")
     ghost: bool = setting(True, "show in grey how the model would go on")
     mouse: bool = setting(False, "let the mouse choose completions and place the cursor")
     drawn: tuple[tuple[str, Any], ...] = ()

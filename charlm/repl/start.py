@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from charlm.render.console import is_terminal, talk
 from charlm.repl.loop import PlainReader, run_session
-from charlm.repl.session import Session
+from charlm.repl.session import CompleteLine, Session
 from charlm.repl.settings import ReplConfig, read_settings
 from charlm.repl.trainings import end_training
 
 
-def start(model: str | None, *, keep_history: bool | None = None) -> None:
+def start(
+    model: str | None,
+    *,
+    keep_history: bool | None = None,
+    transcript: str | None = None,
+    complete_training: CompleteLine | None = None,
+) -> None:
     """Run a session on the standard streams until it is left.
 
     Args:
         model: a name or folder; None takes the newest, else the bundled one.
-        keep_history: None takes what the settings say.
+        keep_history: whether lines are kept; None takes what the settings say.
+        transcript: a file to which texts are appended; None takes what the settings say.
+        complete_training: what `charlm train` takes, for completion.
 
     Raises:
         CheckpointError: if no model has that name.
@@ -30,6 +39,11 @@ def start(model: str | None, *, keep_history: bool | None = None) -> None:
     if problem:
         talk(f"charlm: warning: {problem}")
     session = Session(model, settings.sampling())
+    session.complete_training = complete_training or session.complete_training
+    if place := transcript or settings.transcript:
+        from charlm.repl.transcript import Transcript
+
+        session.heed_text = Transcript(Path(place).expanduser()).add
     kept = settings.history if keep_history is None else keep_history
     with session.interrupts.caught():
         try:

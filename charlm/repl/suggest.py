@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from charlm.render.console import sanitize
 from charlm.repl.commands import COMMANDS, Command
 from charlm.repl.parsing import QUOTES
 from charlm.repl.session import Session
+from charlm.repl.spaces import words_that_begin
 
 MOST_FILES = 200
+MOST_WORDS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,12 +58,18 @@ def _arguments(
     session: Session, command: Command, rest: str, *, asked: bool
 ) -> Iterator[Suggestion]:
     *before, word = rest.split(" ")
-    if word.startswith("--"):
+    if command.completes == "training":
+        yield from _training(session, before, word)
+    elif word.startswith("--"):
         for option in command.options:
             if f"--{option}".startswith(word) and f"--{option}" not in before:
                 yield Suggestion(f"--{option}", len(word))
     elif (before and before[-1] == "--model") or command.completes == "model":
-        yield from _named(word, _models())
+        yield from _models(word)
+    elif command.completes == "word":
+        model = _value(before, "--model")
+        if word and not (before and before[-1] == "--top-n"):
+            yield from _vocabulary(session, model, word)
     elif command.completes == "setting":
         if not before:
             settings = settings_of(SamplingConfig)
@@ -79,10 +88,41 @@ def _named(word: str, known: dict[str, str]) -> Iterator[Suggestion]:
             yield Suggestion(name, len(word), about)
 
 
-def _models() -> dict[str, str]:
+def _models(word: str) -> Iterator[Suggestion]:
+    """Yield models by name; behind a slash, folders."""
     from charlm.store.locate import list_models
 
-    return {folder.name: "model" for folder in list_models()}
+    if os.sep in word:
+        yield from _files(word)
+    yield from _named(word, {folder.name: "model" for folder in list_models()})
+
+
+def _value(words: list[str], option: str) -> str | None:
+    """Return what stands behind an option."""
+    return words[words.index(option) + 1] if option in words[:-1] else None
+
+
+def _training(session: Session, before: list[str], word: str) -> Iterator[Suggestion]:
+    """Yield what `charlm train` takes here, as a shell offers it."""
+    found = session.complete_training([one for one in before if one], word)
+    if found is None:
+        yield from _files(word)
+        return
+    for text, about in found:
+        if text != word:
+            yield Suggestion(text, len(word), about)
+
+
+def _vocabulary(session: Session, model: str | None, word: str) -> Iterator[Suggestion]:
+    """Yield words that have a vector, the most frequent first."""
+    try:
+        space = session.spaces.open(model).space
+    except (CharlmError, OSError):
+        return
+    half = word.lower() if space.lowercase else word
+    for one in itertools.islice(words_that_begin(space.words, half), MOST_WORDS):
+        if sanitize(one) == one and one != half:
+            yield Suggestion(one, len(word))
 
 
 def _files(text: str) -> Iterator[Suggestion]:

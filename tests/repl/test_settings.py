@@ -22,7 +22,7 @@ def test_settings_are_read(user):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kys": 1}, "unknown keys kys; known: keys, history, ghost, mouse, sampling"),
+        ({"kys": 1}, "unknown keys kys; known: keys, history, transcript, ghost, mouse, sampling"),
         ({"keys": "ed"}, "keys must be one of emacs, vi, got 'ed'"),
         ({"mouse": "on"}, "mouse must be true or false, got 'on'"),
         ({"sampling": {"top_p": 2.0}}, "[sampling]: top_p must be at most 1, got 2.0"),

@@ -41,6 +41,73 @@ def test_commands_options_names_and_files(session, user, text, expected):
     assert offered(session, text) == expected
 
 
+@pytest.fixture
+def vectors(user):
+    """A file of vectors, its words by frequency, and half of a folder's name."""
+    (user / "small.vec").write_text("4 1\nthe 1\nking 1\nthey 1\nKingdom 1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/neighbors --model small.vec th", ["the", "they"]),
+        ("/neighbors --model small.vec the", ["they"]),
+        ("/analogy --model small.vec king K", ["Kingdom"]),
+        ("/neighbors --model small.vec zz", []),
+        ("/neighbors --model small.vec ", []),
+        ("/neighbors --model nothing th", []),
+        ("/neighbors th", []),
+        ("/neighbors --top-n 1", []),
+    ],
+)
+def test_words_that_have_vectors(session, vectors, text, expected):
+    begin = text[: text.rindex(" ") + 1]
+    assert offered(session, text) == [begin + word for word in expected]
+
+
+def test_words_of_a_language_model(session):
+    assert offered(session, "/neighbors --model tiny t") == []
+    assert session.spaces.open("tiny") is session.spaces.open("tiny")
+
+
+def test_vectors_that_change_are_opened_again(session, vectors, user):
+    import os
+
+    assert len(session.spaces.open("small.vec").space.words) == 4
+    (user / "small.vec").write_text("1 1\nnew 1\n")
+    os.utime(user / "small.vec", ns=(1, 1))
+    assert offered(session, "/neighbors --model small.vec n")[0].endswith(" new")
+
+
+@given(st.lists(st.text(alphabet="abé", min_size=1)), st.text(alphabet="abé", max_size=2))
+def test_words_by_their_beginning(words, half):
+    from charlm.repl.spaces import words_that_begin
+    from charlm.vectors.words import Words
+
+    found = list(words_that_begin(Words.of(words), half))
+    assert found == [word for word in words if word.startswith(half)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/train ng", ["/train ngram"]),
+        ("/train --max-t", ["/train --max-time"]),
+        ("/train vectors --meth", ["/train vectors --method"]),
+        ("/train file.txt --cell gr", ["/train file.txt --cell gru"]),
+        ("/train python-d", ["/train python-docs"]),
+        ("/train fi", ["/train file.txt"]),
+        ("/model ./fi", ["/model ./file.txt"]),
+    ],
+)
+def test_what_a_training_takes(session, user, text, expected):
+    from charlm.cli.repl import complete_training
+
+    session.complete_training = complete_training
+    (user / "file.txt").touch()
+    assert offered(session, text) == expected
+
+
 def test_a_slash_offers_every_command(session):
     assert offered(session, "/") == [f"/{name}" for name in COMMANDS]
 

@@ -13,7 +13,7 @@ from charlm.repl.trainings import end_training, training_line
 from charlm.tasks.train_events import StepRecord
 
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 40
-LM = "/train words.txt --hidden-size 8 --max-time 60s --seed 1 --precision float32"
+LM = "/train words.txt --cell rnn --hidden-size 8 --max-time 60s --precision float32 --threads 1"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_model_is_trained_and_opened(told, corpus):
 
 
 def test_what_is_wrong_is_told(told, corpus):
-    lines = ("/stop", "/train", "/train 'a", "/train zzz", "/train x", "/wait", "/seed 1")
+    lines = ("/stop", "/train", "/train 'a", "/train ngram zzz", "/train x", "/wait", "/seed 1")
     status, out, err = told(*lines[:1], *lines[2:])
     assert (status, out) == (0, "1, for every text\n")
     assert err.splitlines() == [
@@ -124,7 +124,7 @@ def test_ctrl_c_while_leaving_ends_it_at_once(beside, monkeypatch):
 def test_a_training_heeds_ctrl_c_though_it_was_ignored_here(corpus):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        training = Training(["words.txt", "--hidden-size", "8"], lambda _: None)
+        training = Training(LM.split()[1:], lambda _: None)
     finally:
         signal.signal(signal.SIGINT, before)
     until(lambda: training.stage or training.step)

@@ -6,7 +6,10 @@ import sys
 import pytest
 
 from charlm.cli.app import run
+from charlm.repl.loop import REGISTERED  # with it all commands are known
 from charlm.repl.session import Session
+
+assert REGISTERED
 
 
 @pytest.fixture

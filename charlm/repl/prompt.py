@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -12,8 +13,14 @@ from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.auto_suggest import AutoSuggest, ThreadedAutoSuggest
 from prompt_toolkit.auto_suggest import Suggestion as Ghost
-from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, ThreadedCompleter
+from prompt_toolkit.buffer import Buffer, CompletionState
+from prompt_toolkit.completion import (
+    CompleteEvent,
+    Completer,
+    Completion,
+    ThreadedCompleter,
+    get_common_complete_suffix,
+)
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -32,7 +39,7 @@ from charlm.repl.history import open_history
 from charlm.repl.parsing import is_open
 from charlm.repl.session import Session
 from charlm.repl.settings import ReplConfig, history_path
-from charlm.repl.suggest import guess, is_command, suggest
+from charlm.repl.suggest import asks_model, guess, is_command, suggest
 from charlm.repl.trainings import running_training, training_line
 
 MENU_ROWS = 8
@@ -83,7 +90,7 @@ class Prompt:
             mouse_support=settings.mouse,
             multiline=True,  # Enter is bound below; so a pasted text keeps its lines
             prompt_continuation=[("class:prompt", "… ")],
-            key_bindings=_keys(),
+            key_bindings=_keys(_Completer(session)),
             input=input,
             output=output,
         )
@@ -236,16 +243,23 @@ class _Colours(Lexer):
         return line
 
 
-def _keys() -> KeyBindings:
+def _keys(completer: Completer) -> KeyBindings:
     keys = KeyBindings()
 
     @keys.add("enter", filter=Condition(_is_editing))
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        if is_open(buffer.text):
+        if buffer.complete_state and buffer.complete_state.current_completion:
+            _end_word(buffer)  # it takes what was chosen, and the line goes on
+        elif is_open(buffer.text):
             buffer.newline(copy_margin=False)
         else:
             buffer.validate_and_handle()
+
+    @keys.add("tab", filter=Condition(_in_command))
+    def _(event: KeyPressEvent) -> None:
+        # At once: where keys come fast, the completer of what was typed before would win.
+        _complete_now(event.current_buffer, completer)
 
     @keys.add("escape", "enter", filter=Condition(_is_editing))
     def _(event: KeyPressEvent) -> None:
@@ -256,6 +270,40 @@ def _keys() -> KeyBindings:
         event.current_buffer.open_in_editor()
 
     return keys
+
+
+def _complete_now(buffer: Buffer, completer: Completer) -> None:
+    """Write as much of a word as is settled, and offer what it may be."""
+    asked = CompleteEvent(completion_requested=True)
+    found = list(completer.get_completions(buffer.document, asked))
+    if len(found) == 1:
+        buffer.apply_completion(found[0])
+        _end_word(buffer)
+    elif buffer.complete_state:
+        buffer.complete_next()
+    elif found:
+        common = get_common_complete_suffix(buffer.document, found)
+        if common:
+            buffer.insert_text(common)
+            found = list(completer.get_completions(buffer.document, asked))
+        buffer.complete_state = CompletionState(buffer.document, found)
+
+
+def _end_word(buffer: Buffer) -> None:
+    """Close the menu, and part a word from the next, where there may be one."""
+    buffer.complete_state = None
+    text = buffer.document.text_before_cursor
+    name = text[1:].split(" ")[0]
+    if is_command(text) and not text.endswith(os.sep) and name in COMMANDS and COMMANDS[name].usage:
+        buffer.insert_text(" ")
+
+
+def _in_command() -> bool:
+    """Return whether to complete a command line: none of the menu chosen, no model to be asked."""
+    buffer = get_app().current_buffer
+    chosen = buffer.complete_state and buffer.complete_state.current_completion
+    text = buffer.document.text_before_cursor
+    return is_command(text) and not chosen and not asks_model(text)
 
 
 def _is_editing() -> bool:

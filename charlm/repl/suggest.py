@@ -35,6 +35,15 @@ def is_command(text: str) -> bool:
     return text.startswith("/") and not text.startswith("//")
 
 
+def asks_model(text: str) -> bool:
+    """Return whether the model is asked how a command line may go on."""
+    name, blank, rest = text[1:].partition(" ")
+    if not blank or name not in COMMANDS or COMMANDS[name].completes:
+        return False
+    *before, word = rest.split(" ")
+    return not word.startswith("--") and not (before and before[-1] == "--model")
+
+
 def suggest(session: Session, text: str, *, asked: bool) -> Iterator[Suggestion]:
     """Yield what may stand behind `text`.
 
@@ -59,13 +68,13 @@ def _arguments(
 ) -> Iterator[Suggestion]:
     *before, word = rest.split(" ")
     if command.completes == "training":
-        yield from _training(session, before, word)
+        yield from _training(session, before, word, asked=asked)
     elif word.startswith("--"):
         for option in command.options:
             if f"--{option}".startswith(word) and f"--{option}" not in before:
                 yield Suggestion(f"--{option}", len(word))
     elif (before and before[-1] == "--model") or command.completes == "model":
-        yield from _models(word)
+        yield from _models(word, asked=asked)
     elif command.completes == "word":
         model = _value(before, "--model")
         if word and not (before and before[-1] == "--top-n"):
@@ -73,28 +82,30 @@ def _arguments(
     elif command.completes == "setting":
         if not before:
             settings = settings_of(SamplingConfig)
-            yield from _named(word, {name: about.help for name, about in settings.items()})
+            yield from _named(
+                word, {name: about.help for name, about in settings.items()}, asked=asked
+            )
     elif command.completes == "command":
-        yield from _named(word, {one.name: one.help for one in COMMANDS.values()})
+        yield from _named(word, {one.name: one.help for one in COMMANDS.values()}, asked=asked)
     elif command.completes == "file":
         yield from _files(rest)
     elif asked and not command.completes and rest:
         yield from _words(session, rest)
 
 
-def _named(word: str, known: dict[str, str]) -> Iterator[Suggestion]:
+def _named(word: str, known: dict[str, str], *, asked: bool) -> Iterator[Suggestion]:
     for name, about in known.items():
-        if name.startswith(word) and name != word:
+        if name.startswith(word) and (asked or name != word):
             yield Suggestion(name, len(word), about)
 
 
-def _models(word: str) -> Iterator[Suggestion]:
+def _models(word: str, *, asked: bool) -> Iterator[Suggestion]:
     """Yield models by name; behind a slash, folders."""
     from charlm.store.locate import list_models
 
     if os.sep in word:
         yield from _files(word)
-    yield from _named(word, {folder.name: "model" for folder in list_models()})
+    yield from _named(word, {folder.name: "model" for folder in list_models()}, asked=asked)
 
 
 def _value(words: list[str], option: str) -> str | None:
@@ -102,14 +113,16 @@ def _value(words: list[str], option: str) -> str | None:
     return words[words.index(option) + 1] if option in words[:-1] else None
 
 
-def _training(session: Session, before: list[str], word: str) -> Iterator[Suggestion]:
+def _training(
+    session: Session, before: list[str], word: str, *, asked: bool
+) -> Iterator[Suggestion]:
     """Yield what `charlm train` takes here, as a shell offers it."""
     found = session.complete_training([one for one in before if one], word)
     if found is None:
         yield from _files(word)
         return
     for text, about in found:
-        if text != word:
+        if asked or text != word:
             yield Suggestion(text, len(word), about)
 
 

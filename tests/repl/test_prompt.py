@@ -109,3 +109,18 @@ def test_the_toolbar_shows_what_fits(session):
     assert toolbar(session, 80) == full
     assert toolbar(session, len(full) - 1) == full.rpartition(" · ")[0]
     assert toolbar(session, 3) == "ti…"
+
+
+def test_tab_writes_a_command_however_fast_it_comes(typed):
+    assert typed("/heatm\tabc\r") == "/heatmap abc"
+    assert typed("/und\t\r") == "/undo"
+    assert typed("/hea\t\t\tx\r") == "/heatmap x"
+    assert typed("/score --tok\tx\r") == "/score --tokens x"
+    assert typed("/spell --mo\ttin\tx\r") == "/spell --model tiny x"
+    assert typed("/score --tokens\tx\r") == "/score --tokens x"
+    assert typed("/help set\tx\r") == "/help set x"
+    assert typed("/zzz\tx\r") == "/zzzx"
+
+
+def test_enter_takes_what_was_chosen_and_the_line_goes_on(typed):
+    assert typed("/set top\t\t\t\r0.5\r") == "/set top_p 0.5"

@@ -9,14 +9,14 @@ from typing import Protocol
 from charlm.base.errors import CharlmError
 from charlm.render.console import OutputError, flush_out, is_terminal, one_line, out, talk
 from charlm.render.failures import describe, is_out_of_memory
-from charlm.repl import continuing, files, queries, sessions, trainings
+from charlm.repl import continuing, files, labels, queries, sessions, trainings
 from charlm.repl.commands import run_command
 from charlm.repl.parsing import is_open, parse_line
 from charlm.repl.session import Session
 from charlm.repl.signals import Interrupts
 
 # Importing them has made their commands known.
-REGISTERED = (continuing, files, queries, trainings, sessions)
+REGISTERED = (continuing, files, queries, labels, trainings, sessions)
 
 logger = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +33,7 @@ from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.output import Output
 from prompt_toolkit.styles import Style
 
-from charlm.render.console import one_line, talk
+from charlm.render.console import one_line, talk, wants_color
 from charlm.render.tables import columns_of, cut
 from charlm.repl.commands import COMMANDS
 from charlm.repl.history import open_history
@@ -45,15 +46,15 @@ from charlm.repl.trainings import running_training, training_line
 MENU_ROWS = 8
 FEW_ROWS = 8  # of so many the toolbar takes one
 TOOLBAR_SECONDS = 0.5  # between two looks at a training
-STYLE = Style.from_dict(
-    {
-        "prompt": "bold",
-        "command": "ansicyan bold",
-        "unknown": "ansired",
-        "auto-suggestion": "ansibrightblack",
-        "bottom-toolbar": "noreverse ansibrightblack",
-    }
-)
+STYLES = {
+    "prompt": "bold",
+    "command": "ansicyan bold",
+    "unknown": "ansired",
+    "auto-suggestion": "ansibrightblack",
+    "bottom-toolbar": "noreverse ansibrightblack",
+}
+# Without colours, too, what is not yet written must not look as if it were.
+PLAIN_STYLES = {**STYLES, "auto-suggestion": "dim italic", "bottom-toolbar": "noreverse dim"}
 
 
 class Prompt:
@@ -78,7 +79,7 @@ class Prompt:
     ) -> None:
         self._prompts = _Fitted(
             message=[("class:prompt", "> ")],
-            style=STYLE,
+            style=Style.from_dict(STYLES if wants_color(sys.stdout) else PLAIN_STYLES),
             lexer=_Colours(),
             history=open_history(history_path()) if keep_history else InMemoryHistory(),
             completer=ThreadedCompleter(_Completer(session)),

@@ -140,6 +140,8 @@ def _end(training: Training, begin: str) -> Iterator[tuple[bool, str]]:
     for line in training.facts.splitlines():
         if not line.startswith("try: "):
             yield True, line
+        elif result is None:  # of a kind that tells no more of itself
+            yield False, line.replace("charlm ", "/").replace(" -m ", " --model ")
     if result is not None:
         how = _ASKED_BY.get(result.kind, f"/model {result.name} opens it")
         yield False, f"{result.name} is trained; {how}"

@@ -1,0 +1,26 @@
+"""Commands that put labels on texts."""
+
+from __future__ import annotations
+
+from charlm.repl.commands import Options, command
+from charlm.repl.continuing import last_text
+from charlm.repl.parsing import split_texts, whole_number
+from charlm.repl.session import Session
+
+
+@command(
+    "classify",
+    "[--model NAME] [--top N] [TEXT [| TEXT]…]",
+    "tell the label of texts, or of the last one",
+    options={"model": True, "top": True},
+)
+def _classify(session: Session, rest: str, options: Options) -> None:
+    from charlm.render.classes import label_line
+    from charlm.render.console import out
+    from charlm.tasks.classify import classify, open_classifier
+
+    texts = split_texts(rest) or [last_text(session).whole]
+    top = whole_number(options.get("top", "1"), "--top")
+    opened = open_classifier(options.get("model"))
+    for found in classify(opened, texts, top=top):
+        out(label_line(found), trusted=True)

@@ -73,19 +73,27 @@ def evaluate(
 
     All tokens count, and the state is carried from the first to the last. Perplexities compare
     only within one tokenizer; bits per character compare across tokenizers. A classifier, named
-    with --model, is measured on labelled texts.
+    with --model, is measured on labelled texts, a tagger on annotated sentences.
     """
     labelled = {name: settings.pop(name) for name in ("format", "label_column", "text_column")}
     if len(models) == 1 and file:
         from charlm.tasks.kinds import model_kind
 
-        if model_kind(models[0]) == "classifier":
+        kind = model_kind(models[0])
+        if kind == "classifier":
             from charlm.cli.evaluate_classifier import evaluate_labels
 
             evaluate_labels(ctx, models[0], file, labelled | {"encoding_errors": encoding_errors})
             return
+        if kind == "tagger":
+            from charlm.cli.evaluate_tagger import evaluate_tags
+
+            evaluate_tags(ctx, models[0], file, labelled | {"encoding_errors": encoding_errors})
+            return
     if any(value not in ((), "", "auto") for value in labelled.values()):
-        raise click.UsageError("--format, --label-column and --text-column need a classifier")
+        raise click.UsageError(
+            "--format, --label-column and --text-column need a classifier or a tagger"
+        )
     if bool(file) == (pairs is not None):
         raise click.UsageError("give either FILE or --pairs FILE")
     dynamic_given = _given("dynamic", dynamic, settings)

@@ -139,7 +139,7 @@ def test_options_of_language_models_are_refused(charlm, trained):
     assert "--dynamic is for language models; r is a classifier" in err
     status, _, err = charlm("evaluate", trained, "-m", "shakespeare", "--format", "csv")
     assert status == 2
-    assert "--format, --label-column and --text-column need a classifier" in err
+    assert "--format, --label-column and --text-column need a classifier or a tagger" in err
 
 
 def test_a_model_of_that_name_is_not_replaced_unasked(charlm, trained):

@@ -18,6 +18,8 @@ from charlm.engine.config import LanguageModelConfig
 from charlm.ngram.folder import save_ngram
 from charlm.ngram.kneser_ney import build_ngram
 from charlm.store.checkpoint import save_model
+from charlm.tagging.config import TaggerConfig
+from charlm.tagging.folder import save_tagger
 from charlm.text.tokenizers import TokenizerConfig, train_tokenizer
 from charlm.vectors.config import VectorsConfig
 from charlm.vectors.folder import save_vectors
@@ -80,6 +82,16 @@ def save_labels(folder):
     save_classifier(folder, config, tensors, training={"note": TEXT}, card=TEXT)
 
 
+def save_tags(folder):
+    config = TaggerConfig(
+        tags=EVIL, words=2, vocab_size=2, word_dim=2, subword_dim=2, buckets=9, hidden_size=2
+    )
+    rng = np.random.default_rng(0)
+    shapes = config.tensor_shapes().items()
+    tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
+    save_tagger(folder, config, ["the", EVIL[0]], tensors, training={"note": TEXT}, card=TEXT)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
@@ -111,6 +123,8 @@ def home(tmp_path_factory):
     )
     save_made(home / "checkpoints" / "spells", TEXT * 30)
     save_labels(home / "checkpoints" / "labels")
+    save_tags(home / "checkpoints" / "tags")
+    (home / f"{NAME}.tags").write_text("".join(f"the\t{evil}\n{evil}\tO\n" for evil in EVIL))
     (home / f"{NAME}.pairs").write_text(f"the\tcat\t{TEXT}\n")
     (home / "corpora").mkdir()
     for path in (home / f"{NAME}.txt", home / "corpora" / "mine.txt"):
@@ -160,6 +174,13 @@ LINES = [
     ["evaluate", "-m", "labels", f"{NAME}.csv"],
     ["train", "classifier", f"{NAME}.csv", "-o", "told"],
     ["train", "classifier", f"{NAME}.pairs"],
+    ["tag", "-m", "tags", TEXT, "the cat"],
+    ["tag", "-m", "tags", "--json", TEXT],
+    ["tag", "-m", "tags", "--conllu", TEXT],
+    ["evaluate", "-m", "tags", f"{NAME}.tags"],
+    ["evaluate", "-m", "tags", f"{NAME}.csv"],
+    ["train", "tagger", f"{NAME}.tags", "--epochs", "1", "--hidden-size", "2", "-o", "tagged"],
+    ["train", "tagger", f"{NAME}.pairs"],
     ["train", "speller", f"{NAME}.txt", "-o", "spelt"],
     ["train", "vectors", f"{NAME}.txt", "--min-count", "1", "--dim", "4", "-o", "learnt"],
     ["repl", "-m", "no"],

@@ -1,0 +1,1 @@
+"""Labels for the words of sentences: reading annotated text, deciding, measuring."""

@@ -1,0 +1,96 @@
+"""The form of a tagger, and the tensors that it has."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from charlm.base.config import check, setting
+from charlm.base.errors import ConfigError
+from charlm.engine.birnn_config import BiRNNConfig
+from charlm.engine.word_input import WordInputConfig
+
+MOST_TAGS = 10_000
+_OF_INPUT: dict[str, Any] = {one.name: one for one in dataclasses.fields(WordInputConfig)}
+_OF_RNN: dict[str, Any] = {one.name: one for one in dataclasses.fields(BiRNNConfig)}
+INPUT, RNN = "input.", "birnn."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TaggerConfig:
+    """A word's vector and its parts', a deep bidirectional RNN, a weight for each tag.
+
+    With `crf` also a weight for each tag after each other, for the first and for the last of a
+    sentence, so that whole sequences are weighed (Lafferty et al. 2001).
+    """
+
+    tags: tuple[str, ...] = setting((), "the tags")
+    column: str = setting("tag", "what the tags are, or the column that they came from")
+    words: int = setting(0, "words seen in training", ge=0, le=10_000_000)
+    crf: bool = setting(False, "weigh whole sequences of tags")
+    vocab_size: int = _OF_INPUT["vocab_size"]
+    word_dim: int = _OF_INPUT["word_dim"]
+    subword_dim: int = _OF_INPUT["subword_dim"]
+    buckets: int = _OF_INPUT["buckets"]
+    affixes: int = _OF_INPUT["affixes"]
+    min_ngram: int = _OF_INPUT["min_ngram"]
+    max_ngram: int = _OF_INPUT["max_ngram"]
+    cell: str = _OF_RNN["cell"]
+    reset: str = _OF_RNN["reset"]
+    hidden_size: int = _OF_RNN["hidden_size"]
+    num_layers: int = _OF_RNN["num_layers"]
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not 1 <= len(self.tags) <= MOST_TAGS or len(set(self.tags)) != len(self.tags):
+            raise ConfigError(f"tags must be 1 to {MOST_TAGS:,} different ones")
+        if not all(isinstance(tag, str) for tag in self.tags):
+            raise ConfigError("tags must be text")
+        if self.vocab_size > self.words + 1:
+            raise ConfigError("vocab_size must be at most words + 1")
+
+    @property
+    def input(self) -> WordInputConfig:
+        """The form of the words' vectors."""
+        return WordInputConfig(**{name: getattr(self, name) for name in _OF_INPUT})
+
+    @property
+    def rnn(self) -> BiRNNConfig:
+        """The form of the layers."""
+        return BiRNNConfig(
+            input_size=self.input.size,
+            cell=self.cell,
+            reset=self.reset,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+        )
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the name and shape of every tensor, in order."""
+        number = len(self.tags)
+        shapes = {INPUT + name: shape for name, shape in self.input.tensor_shapes().items()}
+        shapes |= {RNN + name: shape for name, shape in self.rnn.tensor_shapes().items()}
+        shapes["output.weight"] = (number, self.rnn.output_size)
+        shapes["output.bias"] = (number,)
+        if self.crf:
+            shapes["crf.after"] = (number, number)
+            shapes["crf.first"] = (number,)
+            shapes["crf.last"] = (number,)
+        return shapes
+
+    def count_parameters(self) -> int:
+        """Return how many numbers those tensors hold."""
+        return sum(math.prod(shape) for shape in self.tensor_shapes().values())
+
+
+def describe(config: TaggerConfig) -> str:
+    """Return a config in a few words.
+
+    Example:
+        >>> describe(TaggerConfig(tags=("A", "B"), num_layers=2, hidden_size=64))
+        '2 x 64 bidirectional LSTM, 2 tags'
+    """
+    decided = ", CRF" if config.crf else ""
+    form = f"{config.num_layers} x {config.hidden_size} bidirectional {config.cell.upper()}"
+    return f"{form}, {len(config.tags)} tags{decided}"

@@ -1,0 +1,77 @@
+"""A tagger to and from a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.base.config import from_json, to_json
+from charlm.base.errors import CheckpointError
+from charlm.store.checkpoint import StoredModel, save_model
+from charlm.tagging.config import TaggerConfig
+from charlm.tagging.tagger import Tagger
+
+KIND = "tagger"
+WORDS_FILE = "words.txt"
+
+
+def save_tagger(
+    folder: Path,
+    config: TaggerConfig,
+    words: Sequence[str],
+    tensors: Mapping[str, npt.NDArray[Any]],
+    *,
+    training: dict[str, Any],
+    card: str,
+) -> None:
+    """Make this the tagger of a folder, as `store.save_model` does."""
+    save_model(
+        folder,
+        kind=KIND,
+        model_config=to_json(config),
+        tokenizer_config={"name": "words"},
+        tokenizer_files={WORDS_FILE: words_file(words)},
+        tensors=tensors,
+        training=training,
+        card=card,
+    )
+
+
+def words_file(words: Sequence[str]) -> bytes:
+    """Return words as lines; none of them holds a line end."""
+    return "".join(f"{word}\n" for word in words).encode("utf-8", "surrogatepass")
+
+
+def restore_tagger(stored: StoredModel) -> Tagger:
+    """Return the tagger that a folder holds.
+
+    Raises:
+        CheckpointError: if config, words or numbers are malformed, or do not fit each other.
+    """
+    where = f"{stored.folder}/config.json"
+    try:
+        config = from_json(TaggerConfig, stored.model_config, where=where)
+        shapes = config.tensor_shapes()
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    tensors = stored.tensors(shapes)
+    plain = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+    return Tagger(config, _words(stored, config.words), plain)
+
+
+def _words(stored: StoredModel, number: int) -> list[str]:
+    where = f"{stored.folder}/{WORDS_FILE}"
+    try:
+        text = stored.tokenizer_files.get(WORDS_FILE, b"").decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
+    words = text.split("\n")[:-1]
+    if len(words) != number or len(set(words)) != number:
+        raise CheckpointError(
+            f"{where}: {len(set(words)):,} words, expected {number:,}; copy the folder again"
+        )
+    return words

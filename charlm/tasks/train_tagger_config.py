@@ -1,0 +1,65 @@
+"""What a user may say about a tagger. Standard library only, so that `--help` is fast."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from charlm.base.config import check, setting
+from charlm.training.config import TrainConfig
+
+DEFAULT_EPOCHS = 10
+_OF_LM = {field.name: field for field in dataclasses.fields(TrainConfig)}
+
+
+def _as_of_lm(name: str) -> Any:
+    """Return the field of that name as `charlm train lm` has it."""
+    return dataclasses.field(default=_OF_LM[name].default, metadata=_OF_LM[name].metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TaggerTrainConfig:
+    """Settings of `charlm train tagger`; the field names are the option names with `_` for `-`."""
+
+    column: str = setting(
+        "", "column of the tags: upos, xpos, … of CoNLL-U, else a number (default: upos, or last)"
+    )
+    valid: str | None = setting(None, "annotated file to choose the best weights by")
+    test: str | None = setting(None, "annotated file for the figures at the end")
+    max_time: str | None = setting(None, "how long to train: 90s, 4m, 1h")
+    epochs: int | None = setting(
+        None,
+        f"passes over the sentences; default {DEFAULT_EPOCHS}, or what --max-time allows",
+        ge=1,
+        le=10_000,
+    )
+    cell: str = setting("lstm", "recurrent cell", choices=("lstm", "gru", "rnn"))
+    reset: str = _as_of_lm("reset")
+    hidden_size: int = setting(128, "units of a layer and direction", ge=1, le=16_384)
+    num_layers: int = setting(1, "recurrent layers, each in both directions", ge=1, le=16)
+    word_dim: int = setting(128, "numbers of a word's own vector", ge=1, le=4096)
+    subword_dim: int = setting(96, "numbers of the vector of a word's parts", ge=1, le=4096)
+    buckets: int = setting(16_384, "buckets of hashed parts of words", ge=2, le=1 << 24)
+    min_count: int = setting(2, "words seen less often are known by their parts alone", ge=1)
+    crf: bool | None = setting(
+        None, "weigh whole sequences of tags; default for BIO labels (B-X, I-X, O)"
+    )
+    dropout: float = setting(0.4, "share of vectors and outputs left out", ge=0, lt=1)
+    word_dropout: float = setting(
+        0.25, "words seen n times are read as unknown in a / (a + n) of their places", ge=0, le=100
+    )
+    label_smoothing: float = setting(0.0, "share of the loss for all tags alike", ge=0, lt=1)
+    batch_size: int = setting(32, "sentences of an update", ge=1, le=65_536)
+    learning_rate: float = setting(4e-3, "rate at its highest", gt=0, le=10)
+    max_grad_norm: float = setting(5.0, "longest gradient that is followed whole", gt=0)
+    threads: int | None = setting(None, "CPU threads (default: one a core)", ge=1, le=1024)
+    precision: str = setting(
+        "auto",
+        "type of the layers' products",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    seed: int = setting(0, "seed of the first weights and of all that is drawn", ge=0, le=2**63 - 1)
+    encoding_errors: str = _as_of_lm("encoding_errors")
+
+    def __post_init__(self) -> None:
+        check(self)

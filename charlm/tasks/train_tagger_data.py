@@ -1,0 +1,102 @@
+"""What a tagger is trained on: sentences read, tags and words counted, the form settled."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from charlm.base.errors import CorpusError
+from charlm.metrics.spans import is_bio
+from charlm.tagging.config import MOST_TAGS, TaggerConfig
+from charlm.tagging.reading import Sentence, read_sentences
+from charlm.tasks.train_tagger_config import TaggerTrainConfig
+from charlm.text.corpora import open_corpus
+from charlm.text.corpus import Corpus
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Annotated:
+    """A file's sentences."""
+
+    name: str
+    description: str
+    sentences: tuple[Sentence, ...]
+    sha256: str
+    warnings: tuple[str, ...]
+
+    @property
+    def words(self) -> int:
+        """How many words there are."""
+        return sum(len(sentence.words) for sentence in self.sentences)
+
+
+def read_annotated(specs: Sequence[str], column: str, encoding_errors: str = "strict") -> Annotated:
+    """Return the sentences of files, each file read by a layout of its own.
+
+    Raises:
+        CorpusError: if they cannot be read, hold no sentence, or no tag.
+    """
+    digest = hashlib.sha256()
+    sentences: list[Sentence] = []
+    corpora = [open_corpus([spec], encoding_errors=encoding_errors) for spec in specs]
+
+    def pieces(corpus: Corpus) -> Iterator[str]:
+        for text in corpus.read_parts():
+            digest.update(text.encode("utf-8", "surrogatepass"))
+            yield text
+
+    for corpus in corpora:
+        sentences += read_sentences(pieces(corpus), corpus.description, column)
+    description = "; ".join(corpus.description for corpus in corpora)
+    if not sentences:
+        raise CorpusError(f"{description}: no sentence; expected CoNLL-U, or word TAB tag")
+    if all(tag == "_" for sentence in sentences for tag in sentence.tags):
+        raise CorpusError(
+            f"{description}: every tag is _: column {column or 'upos'!r} is not annotated"
+        )
+    return Annotated(
+        name=PurePath(corpora[0].name).stem or corpora[0].name,
+        description=description,
+        sentences=tuple(sentences),
+        sha256=digest.hexdigest(),
+        warnings=tuple(warning for corpus in corpora for warning in corpus.warnings),
+    )
+
+
+def settle_form(data: Annotated, config: TaggerTrainConfig) -> tuple[TaggerConfig, list[str]]:
+    """Return the form of the tagger, and all words seen, the most frequent first.
+
+    Raises:
+        CorpusError: if there is a single tag, or far too many.
+    """
+    counts = Counter(word for sentence in data.sentences for word in sentence.words)
+    tags = sorted({tag for sentence in data.sentences for tag in sentence.tags})
+    if len(tags) == 1:
+        raise CorpusError(
+            f"{data.description}: a single tag, {tags[0][:40]!r}; there is nothing to learn"
+        )
+    if len(tags) > MOST_TAGS:
+        raise CorpusError(
+            f"{data.description}: {len(tags):,} different tags, at most {MOST_TAGS:,}; is "
+            f"{config.column or 'the last'!r} the column of the tags?"
+        )
+    words = sorted(counts, key=lambda word: (-counts[word], word))
+    known = sum(count >= config.min_count for count in counts.values())
+    form = TaggerConfig(
+        tags=tuple(tags),
+        column=data.sentences[0].column,
+        words=len(words),
+        crf=is_bio(tags) if config.crf is None else config.crf,
+        vocab_size=known + 1,
+        word_dim=config.word_dim,
+        subword_dim=config.subword_dim,
+        buckets=config.buckets,
+        cell=config.cell,
+        reset=config.reset,
+        hidden_size=config.hidden_size,
+        num_layers=config.num_layers,
+    )
+    return form, words

@@ -1,0 +1,91 @@
+"""Training a tagger: the same seed gives the same tagger, whole or in two parts."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from charlm.store.checkpoint import load_model
+from charlm.tagging.folder import restore_tagger
+from charlm.tasks.train_events import VectorStep
+from charlm.tasks.train_tagger import train_tagger
+from charlm.tasks.train_tagger_config import TaggerTrainConfig
+from charlm.tasks.train_tagger_run import Run
+
+SMALL = {
+    "hidden_size": 8, "word_dim": 4, "subword_dim": 4, "buckets": 64, "batch_size": 4,
+    "threads": 1, "precision": "float32",
+}  # fmt: skip
+
+
+def weights(home, name):
+    stored = load_model(home / "checkpoints" / name)
+    return restore_tagger(stored).tensors
+
+
+def run(name, *, resume=False, **more):
+    config = TaggerTrainConfig(**(SMALL | {"epochs": 4} | more))
+    return list(train_tagger(["train.tsv"], config, name=name, resume=resume))
+
+
+def test_one_seed_gives_one_tagger_and_another_another(home):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(name, seed=seed)
+    a, b, c = (weights(home, name) for name in "abc")
+    assert all((a[name] == b[name]).all() for name in a)
+    assert any((a[name] != c[name]).any() for name in a)
+
+
+@pytest.mark.parametrize("valid", [None, "train.tsv"])
+def test_a_training_stopped_and_resumed_ends_as_one_that_was_not(home, monkeypatch, valid):
+    run("whole", valid=valid)
+    real = Run._record
+
+    def stopped(self, update, *args):
+        if update.step == 20:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, update, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "_record", stopped)
+        result = run("parts", valid=valid)[-1]
+    assert (result.interrupted, result.signal, result.steps) == (True, "SIGINT", 20)
+    assert weights(home, "parts")
+    result = run("parts", resume=True)[-1]
+    assert (result.interrupted, result.steps) == (False, 36)
+    whole, parts = weights(home, "whole"), weights(home, "parts")
+    assert all((whole[name] == parts[name]).all() for name in whole)
+
+
+def test_time_bounds_a_training(home):
+    events = run("timed", epochs=None, max_time="1s")
+    assert events[-1].steps > 0
+    assert any(isinstance(event, VectorStep) for event in events)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_other_cells_and_deep_stacks_learn(home, cell):
+    more = {"epochs": 12, "learning_rate": 0.02, "dropout": 0.1, "min_count": 1}
+    result = run("deep", cell=cell, num_layers=2, valid="train.tsv", **more)[-1]
+    assert result.valid_figures.accuracy > 0.9
+
+
+def test_a_continuation_keeps_its_settings(home):
+    run("a")
+    with pytest.raises(Exception, match="hidden_size is 8 in the run to go on with"):
+        run("a", resume=True, hidden_size=9)
+
+
+def test_long_sentences_are_trained_on_in_parts(home):
+    (home / "long.tsv").write_text("a\tX\nb\tY\n" * 400)
+    events = list(train_tagger(["long.tsv"], TaggerTrainConfig(**SMALL, epochs=1), name="long"))
+    texts = [getattr(event, "text", "") for event in events]
+    assert "1 sentences of more than 512 words are trained on in parts" in texts
+
+
+def test_words_of_a_folder_are_checked(home):
+    run("a")
+    tagger = restore_tagger(load_model(home / "checkpoints" / "a"))
+    assert tagger.words[0] == "."
+    assert tagger.tag([["I", "like", "apples"], []])[1] == []
+    assert np.array_equal(tagger.is_seen(["I", "zebra"]), [True, False])

@@ -104,13 +104,31 @@ class Prompt:
     def read(self) -> str:
         """Return the next line; Ctrl-D on an empty one raises EOFError."""
         try:
-            text: str = self._prompts.prompt()
+            with self._session.interrupts.in_loop(self._leave):
+                # Ctrl-C is a key here. One that comes as a signal, too early, is none.
+                text: str = self._prompts.prompt(handle_sigint=False, pre_run=self._begin)
         except KeyboardInterrupt:
             if not self._prompts.default_buffer.text and not self._hinted:
                 self._hinted = True
                 talk("Ctrl-D or /quit leaves")
             raise
         return text
+
+    def _begin(self) -> None:
+        if self._session.interrupts.status:  # it came before there was a loop to leave
+            self._leave()
+
+    def _leave(self) -> None:
+        """Have the prompt end; called in a signal handler."""
+        app = self._prompts.app
+        if app.loop is not None:
+            with contextlib.suppress(RuntimeError):
+                app.loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        app = self._prompts.app
+        if app.is_running and not app.is_done:
+            app.exit(exception=EOFError)
 
     def _heed(self) -> None:
         """Have news shown by a prompt that is open; called in any thread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _ENDING = ("SIGTERM", "SIGHUP")
@@ -19,7 +19,9 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
+        self.status = 0  # to leave with, when a signal asked for that
         self._count = False
+        self._leave_loop: Callable[[], None] | None = None
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
@@ -29,6 +31,20 @@ class Interrupts:
             yield
         finally:
             self._count = False
+
+    @contextlib.contextmanager
+    def in_loop(self, leave: Callable[[], None]) -> Iterator[None]:
+        """Have signals call `leave` while the body runs an event loop, and raise behind it.
+
+        What a handler raises ends in whatever callback a loop just runs.
+        """
+        self._leave_loop = leave
+        try:
+            yield
+        finally:
+            self._leave_loop = None
+            if self.status:
+                raise SystemExit(self.status)
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
@@ -44,7 +60,7 @@ class Interrupts:
                 number = getattr(signal, name, None)
                 # a process started by nohup ignores SIGHUP, and should go on doing so
                 if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                    before[number] = signal.signal(number, _leave)
+                    before[number] = signal.signal(number, self._leave)
         try:
             yield
         finally:
@@ -56,6 +72,8 @@ class Interrupts:
             self._count = False
             raise KeyboardInterrupt
 
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        self.status = 128 + number
+        if self._leave_loop is None:
+            raise SystemExit(self.status)
+        self._leave_loop()

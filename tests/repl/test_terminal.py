@@ -56,6 +56,9 @@ class Terminal:
 
     def leave(self):
         self.type("\x04")
+        return self.wait()
+
+    def wait(self):
         end = time.monotonic() + 20
         with contextlib.suppress(OSError):
             while self.child.poll() is None:
@@ -184,3 +187,48 @@ def test_no_color_is_heeded(terminal):
     one.until(r"the\r\n")
     assert one.leave() == 0
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", one.seen)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_signal_ends_it_and_the_terminal_is_as_before(terminal, number, status, busy):
+    one = terminal()
+    before = termios.tcgetattr(one.master)
+    one.until(r"\x1b\[\?2004h")
+    if busy:
+        one.type(ENDLESS)
+        one.until(r"100000000\r\n")
+        one.type("the\r")
+        one.until(r"\[\?2004lthe[^\x1b]{200}")
+    one.child.send_signal(number)
+    assert one.wait() == status
+    assert termios.tcgetattr(one.master) == before
+    assert "Traceback" not in one.seen
+
+
+def test_ctrl_c_at_any_moment_never_ends_it(terminal):
+    one = terminal("--no-history")
+    one.until(r"\x1b\[\?2004h")
+    one.type("/set max_new_tokens 20\r")
+    for pause in range(40):
+        one.type("the\r")
+        time.sleep(pause / 1_000)
+        os.killpg(one.child.pid, signal.SIGINT)
+    one.type("\x03\x03/seed 77777\r")
+    one.until("77777, for every text")
+    assert one.leave() == 0
+    assert "Traceback" not in one.seen
+
+
+def test_a_training_shows_in_the_toolbar_and_its_end_above_the_line(terminal, tiny):
+    (tiny / "words.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 400)
+    one = terminal(columns=120)
+    one.until(r"\x1b\[\?2004h")
+    one.type("/train ngram words.txt -o new\r")
+    one.until("training beside the session")
+    one.type("half a li")
+    one.until("new is trained; /model new opens it")
+    one.type("ne\x03/model new\r")
+    one.until("new: ngram")
+    assert one.leave() == 0
+    assert "training new" in one.seen

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.affixes import is_derived
 from charlm.spelling.alike import Sounds
-from charlm.spelling.channel import Channel, classes_of, mix
+from charlm.spelling.channel import Channel, classes_of, mix, random_kinds
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.distance import edit_distances
+from charlm.spelling.edits import NO_EDIT
 from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
 from charlm.spelling.options import CONFUSED, KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, Form, Options
 from charlm.spelling.plausible import Plausibility
@@ -253,6 +254,8 @@ class Candidates:
             [self.lexicon.ids[form] if one else -1 for form, one in zip(new, known, strict=True)]
         )
         confused = self._are_confused(ids[rows], surfaces)
+        lengths = np.array([len(form) for form in new], dtype=np.int64)
+        kinds_of_edits = random_kinds(costs[1], self._lengths[surfaces], lengths[rows])
         lexicon = self.lexicon
         for number, form in enumerate(new):
             here = slice(starts[number], starts[number + 1])
@@ -275,17 +278,20 @@ class Candidates:
                 rows_tokens[place, :2] = lexicon.ids[first], lexicon.ids[second]
                 kinds[place] = SPLIT
                 texts.append(f"{first} {second}")
-            where = self.options.add(rows_tokens, values, random, kinds, texts)
+            edits = np.zeros(count, dtype=np.uint8)
+            edits[1 : count - len(parts)] = kinds_of_edits[here]
+            where = self.options.add(rows_tokens, values, random, edits, kinds, texts)
             is_known = bool(known[number]) or form in self._left
             derived = (not own or lexicon.ids[form] >= _RARE) and is_derived(
                 form, lexicon.ids, *self._affixes
             )
             at = starts[number]
-            chance = -1.0
+            chance, edit = -1.0, NO_EDIT
             if not is_known and starts[number + 1] > at:  # the first is the most promising
                 chance = 1.0 / (1.0 + float(np.exp(costs[1, at] - costs[0, at])))
+                edit = int(kinds_of_edits[at])
             rarity = self._rarity(form) if own else 0.0
-            self.forms[form] = Form(where, count, is_known, derived, rarity, chance)
+            self.forms[form] = Form(where, count, is_known, derived, rarity, chance, edit)
 
     def _rarity(self, form: str) -> float:
         score = float(self.log_probs[self.lexicon.ids[form]])

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.base.errors import CheckpointError
+from charlm.spelling.edits import SHARES, edit_kinds
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -35,7 +36,8 @@ APOSTROPHE, FOREIGN, EDGE = 27, 28, 31
 SHIPPED = Path(__file__).parent / "channel.json"
 MOST_RUN = 3
 _NEVER = np.float32(60.0)
-_DELETE, _INSERT, _REPLACE, _EXCHANGE = (0.2, 0.2, 0.4, 0.2)
+_DELETE, _INSERT, _REPLACE, _EXCHANGE = SHARES
+_NEAR = 0.01
 _SECOND = 0.15  # of random misspellings have two edits
 _LETTERS = 26.0
 _PAIRS = 8192
@@ -147,6 +149,25 @@ def mix(learnt: Float32, random: Float32, share: Float32 | float) -> Float32:
     return mixed
 
 
+def random_kinds(
+    costs: Float32, word_lengths: Int64, typed_lengths: Int64
+) -> npt.NDArray[np.uint8]:
+    """Return the kinds of edits (`edits`) that these costs of edits at random come of."""
+    exchanged = np.log(word_lengths.astype(np.float32)) - math.log(_EXCHANGE)
+    single = _are_single(costs, word_lengths, typed_lengths)
+    return edit_kinds(single, costs < exchanged + _NEAR, word_lengths - typed_lengths)
+
+
+def _are_single(costs: Float32, word_lengths: Int64, typed_lengths: Int64) -> npt.NDArray[np.bool_]:
+    """Return which costs of edits at random are those of one edit at most."""
+    places = np.log(word_lengths.astype(np.float32))
+    letters = np.float32(math.log(_LETTERS))
+    longer = word_lengths - typed_lengths
+    inserted, replaced = letters - math.log(_INSERT), letters - math.log(_REPLACE)
+    most = np.select([longer > 0, longer < 0], [-math.log(_DELETE), inserted], replaced)
+    return np.asarray((np.abs(longer) < 2) & (costs < places + most + _NEAR))
+
+
 def _random(
     words: Array, typed: Array, word_lengths: Int64, typed_lengths: Int64, band: int
 ) -> Float32:
@@ -172,8 +193,8 @@ def _random(
         return found
 
     total = _walk(words, typed, word_lengths, typed_lengths, band, cost)
-    # one edit costs at most `insert`; what is more has two
-    return np.where(total > replace * 1.2, total - math.log(_SECOND), total).astype(np.float32)
+    single = _are_single(total, word_lengths, typed_lengths)
+    return np.where(single, total, total - math.log(_SECOND)).astype(np.float32)
 
 
 def _walk(

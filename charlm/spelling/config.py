@@ -6,6 +6,7 @@ import dataclasses
 
 from charlm.base.config import check, setting
 from charlm.base.errors import ConfigError
+from charlm.spelling.cloze import cloze_dtype, cloze_shapes
 from charlm.spelling.lexicon import LONGEST, SPECIALS
 from charlm.spelling.plausible import KINDS
 
@@ -23,6 +24,10 @@ class SpellerConfig:
     buckets: int = setting(1, "buckets of the remainders", ge=1, le=2**32)
     postings: int = setting(0, "remainders of words", ge=0, le=2**32)
     ngrams: int = setting(0, "n-grams in all", ge=0)
+    cloze_words: int = setting(0, "words of the recurrent networks; 0: there are none", ge=0)
+    cloze_dim: int = setting(0, "numbers of a word's vector", ge=0, le=8192)
+    cloze_hidden: int = setting(0, "units of a recurrent network", ge=0, le=8192)
+    cloze_inner: int = setting(0, "units of the layer over both", ge=0, le=8192)
     endings: tuple[str, ...] = setting((), "what words of words end with")
     beginnings: tuple[str, ...] = setting((), "what words of words begin with")
 
@@ -30,10 +35,13 @@ class SpellerConfig:
         check(self)
         if not all(isinstance(one, str) for one in (*self.endings, *self.beginnings)):
             raise ConfigError("endings and beginnings must be texts")
+        sizes = (self.cloze_dim, self.cloze_hidden, self.cloze_inner)
+        if self.cloze_words > self.vocab_size or (self.cloze_words and not all(sizes)):
+            raise ConfigError("the sizes of the recurrent networks do not fit")
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each array by name."""
-        return {
+        shapes: dict[str, tuple[int, ...]] = {
             "log_prob.1": (self.vocab_size,),
             "backoff.1": (self.vocab_size + 1,),
             "fingerprints": (self.slots,),
@@ -48,6 +56,15 @@ class SpellerConfig:
             "sound_words": (self.surfaces - len(SPECIALS),),
             "plausible": (KINDS,) * 4,
         }
+        if self.cloze_words:
+            shapes |= cloze_shapes(
+                self.cloze_words, self.cloze_dim, self.cloze_hidden, self.cloze_inner
+            )
+        return shapes
+
+    def dtypes(self) -> dict[str, str]:
+        """Return the type of each array by name."""
+        return {name: DTYPES.get(name) or cloze_dtype(name) for name in self.tensor_shapes()}
 
 
 DTYPES = {

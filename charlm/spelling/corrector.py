@@ -79,9 +79,8 @@ class Corrector:
     def __init__(self, speller: Speller, weights: Weights | None = None) -> None:
         self._document = Document(speller.candidates)
         self._candidates = speller.candidates
-        self._decoder = Decoder(
-            speller.candidates, speller.model, weights if weights is not None else speller.weights
-        )
+        weights = weights if weights is not None else speller.weights
+        self._decoder = Decoder(speller.candidates, speller.model, weights, speller.cloze)
 
     def correct(self, lines: Sequence[str], *, all_words: bool = False) -> list[CorrectedLine]:
         """Return the corrections of the next lines.

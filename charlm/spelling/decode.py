@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.candidates import Candidates
+from charlm.spelling.close_calls import CloseCalls
+from charlm.spelling.cloze import Cloze
 from charlm.spelling.lexicon import END, MOST_PARTS
 from charlm.spelling.options import KEEP_UNKNOWN
-from charlm.spelling.priors import Priors, Table, rate_term
+from charlm.spelling.priors import Priors, Table, best_rows, rate_term
 from charlm.spelling.sentences import Position
 from charlm.spelling.weights import Weights
 from charlm.spelling.words import CAPITALS
@@ -58,16 +60,27 @@ class Readings(NamedTuple):
 class Decoder:
     """Finds readings of positions."""
 
-    def __init__(self, candidates: Candidates, model: ProbingModel, weights: Weights) -> None:
+    def __init__(
+        self,
+        candidates: Candidates,
+        model: ProbingModel,
+        weights: Weights,
+        cloze: Cloze | None = None,
+    ) -> None:
         self._candidates, self._model, self.weights = candidates, model, weights
         self._reach = model.order - 1
         self._priors = Priors(candidates, model, weights)
+        self._calls = None
+        if cloze is not None and weights.cloze:
+            self._calls = CloseCalls(cloze, model, weights)
 
     def decode(self, positions: Sequence[Position]) -> Readings:
         """Return the readings of consecutive positions."""
         table = self._priors.table(positions)
         table = self._drop_hopeless(table, self._judge_briefly(table))
         context, score, chosen = self._judge(table)
+        if self._calls is not None:
+            context, score, chosen = self._calls.decide(table, positions, context, score, chosen)
         merged = self._merge(table, positions, chosen, score)
         return Readings(table.position, table.option, table.prior, context, score, chosen, merged)
 
@@ -81,7 +94,7 @@ class Decoder:
         guess = start.copy()
         doubtful = np.flatnonzero((table.kinds[start] == KEEP_UNKNOWN) & (size > 1))
         if len(doubtful):
-            guess[doubtful] = _best_rows(table.position, alone, table.positions)[doubtful]
+            guess[doubtful] = best_rows(table.position, alone, table.positions)[doubtful]
         last = _last_tokens(table.tokens)
         before = np.concatenate([[model.bos_id], last[guess][:-1]])
         after = np.concatenate([first_tokens[guess][1:], [model.bos_id]])
@@ -140,7 +153,7 @@ class Decoder:
             return context, score, chosen
         # begin with what one neighbour says, for words that are not known
         doubtful = table.kinds[start] == KEEP_UNKNOWN
-        chosen = np.where(doubtful, _best_rows(table.position, table.guess, count), start)
+        chosen = np.where(doubtful, best_rows(table.position, table.guess, count), start)
         turn = np.zeros(count, dtype=np.int64)
         turn[active] = np.arange(len(active)) & 1
         due = np.zeros(count, dtype=bool)
@@ -154,7 +167,7 @@ class Decoder:
                 rows = np.flatnonzero(np.isin(table.position, members, assume_unique=False))
                 context[rows] = self._window(table, rows, chosen, lengths)
                 score[rows] = table.prior[rows] + self.weights.model * context[rows]
-                best = _best_rows(table.position[rows], score[rows], count)[members]
+                best = best_rows(table.position[rows], score[rows], count)[members]
                 moved = members[rows[best] != chosen[members]]
                 chosen[members] = rows[best]
                 for shift in range(-self._reach, self._reach + 1):
@@ -245,16 +258,6 @@ class Decoder:
             adjust = weights.rate * float(rate_term(np.float32(one.rate)))
             found.append((at, word, prior + adjust - weights.margin))
         return found
-
-
-def _best_rows(position: Int64, score: Float32, count: int) -> Int64:
-    """Return the row of the highest score of each position that has rows; else 0."""
-    order = np.lexsort((-score, position))
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = position[order[1:]] != position[order[:-1]]
-    best = np.zeros(count, dtype=np.int64)
-    best[position[order[first]]] = order[first]
-    return best
 
 
 def _last_tokens(tokens: Array) -> Array:

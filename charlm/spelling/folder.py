@@ -9,7 +9,7 @@ from typing import Any
 from charlm.base.config import from_json, to_json
 from charlm.base.errors import CheckpointError
 from charlm.spelling.channel import parse_channel
-from charlm.spelling.config import DTYPES, SpellerConfig
+from charlm.spelling.config import SpellerConfig
 from charlm.spelling.lexicon import SPECIALS, Lexicon
 from charlm.spelling.speller import Speller, assemble
 from charlm.spelling.weights import Weights
@@ -55,9 +55,10 @@ def restore_speller(stored: StoredModel) -> Speller:
         raise CheckpointError(f"{where}: sizes that no speller has; train it again")
     is_read = isinstance(stored.buffer, bytes)
     tensors = stored.tensors(config.tensor_shapes(), check_finite=is_read, floats_only=False)
-    wrong = [name for name, dtype in DTYPES.items() if tensors[name].dtype != dtype]
+    dtypes = config.dtypes()
+    wrong = [name for name, dtype in dtypes.items() if tensors[name].dtype != dtype]
     if wrong:
-        raise CheckpointError(f"{stored.folder}: {wrong[0]} is no {DTYPES[wrong[0]]}")
+        raise CheckpointError(f"{stored.folder}: {wrong[0]} is no {dtypes[wrong[0]]}")
     _require_indices(stored, config, tensors)
     lexicon = _restore_lexicon(stored, config, tensors["capitals"])
     data = stored.tokenizer_files.get(CHANNEL_FILE, b"")

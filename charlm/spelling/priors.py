@@ -17,6 +17,7 @@ import numpy.typing as npt
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.candidates import Candidates
 from charlm.spelling.channel import mix
+from charlm.spelling.edits import EDIT_KINDS, EditShares
 from charlm.spelling.lexicon import END, NUMBER, UNKNOWN
 from charlm.spelling.options import CONFUSED, FIXED, KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, Form
 from charlm.spelling.sentences import (
@@ -68,6 +69,7 @@ class Priors:
     def __init__(self, candidates: Candidates, model: ProbingModel, weights: Weights) -> None:
         self._candidates, self._model, self.weights = candidates, model, weights
         self._random, self._doubtful = _PRIOR_RANDOM, _PRIOR_DOUBTFUL
+        self._edits = EditShares()
         self._counts = np.zeros(model.vocab_size + 1, dtype=np.float32)
         self._probs = np.exp(model.log_unigrams)
         self._words = 0
@@ -89,8 +91,9 @@ class Priors:
         option = first[row_position] + offsets
         options, weights = self._candidates.options, self.weights
         kinds, costs = options.kinds[option], options.costs[option]
-        share = self._random_share(positions, found)[row_position]
-        mixed = mix(costs, options.random[option], share)
+        share, gains = self._random_share(positions, found)
+        random = options.random[option] - gains[row_position, options.edits[option]]
+        mixed = mix(costs, random, share[row_position])
         tokens = options.tokens[option]
         typed_known = known[row_position]
         rarity = np.array([form.rarity for form in found], dtype=np.float32)
@@ -149,6 +152,7 @@ class Priors:
                     np.array([tokens]),
                     np.zeros(1),
                     np.zeros(1),
+                    np.zeros(1, dtype=np.uint8),
                     np.array([FIXED], dtype=np.uint8),
                     [""],
                 )
@@ -186,22 +190,31 @@ class Priors:
             self._words += len(words)
         return terms
 
-    def _random_share(self, positions: Sequence[Position], forms: Sequence[Form]) -> Float32:
-        """Return for each position which share of the misspellings so far came at random.
+    def _random_share(
+        self, positions: Sequence[Position], forms: Sequence[Form]
+    ) -> tuple[Float32, Float32]:
+        """Return which share of the misspellings so far came at random, and by which edits.
 
-        The words of its own line count, those of later lines do not.
+        The words of a position's own line count, those of later lines do not.
+
+        Shapes:
+            returns: (positions,), and (positions, kinds of edits), see `EditShares.gains`.
         """
         shares = np.empty(len(positions), dtype=np.float32)
+        gains = np.empty((len(positions), EDIT_KINDS), dtype=np.float32)
         begun, line = 0, 0
         for at, (position, form) in enumerate(zip(positions, forms, strict=True)):
             if position.line > line:
                 shares[begun:at] = self._random / self._doubtful
+                gains[begun:at] = self._edits.gains()
                 begun, line = at, position.line
             if form.random >= 0.0 and position.case == LOWER and position.line >= 0:
                 self._random += form.random
+                self._edits.add(form.edit, form.random)
                 self._doubtful += 1.0
         shares[begun:] = self._random / self._doubtful
-        return np.clip(shares, 0.02, 0.98)
+        gains[begun:] = self._edits.gains()
+        return np.clip(shares, 0.02, 0.98), gains
 
     def _case_terms(
         self, tokens: Array, kinds: Array, capital: Array, row_position: Int64
@@ -220,3 +233,13 @@ class Priors:
 def rate_term(rate: Any) -> Any:
     """Return how much likelier an error is where this share of the words is unknown, in nats."""
     return np.log(np.maximum(rate, 0.002) / _RATE)
+
+
+def best_rows(position: Int64, score: Float32, count: int) -> Int64:
+    """Return the row of the highest score of each position that has rows; else 0."""
+    order = np.lexsort((-score, position))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = position[order[1:]] != position[order[:-1]]
+    best = np.zeros(count, dtype=np.int64)
+    best[position[order[first]]] = order[first]
+    return best

@@ -15,6 +15,7 @@ from charlm.spelling.affixes import learn_affixes
 from charlm.spelling.alike import Sounds, build_sounds
 from charlm.spelling.candidates import Candidates
 from charlm.spelling.channel import Channel
+from charlm.spelling.cloze import Cloze
 from charlm.spelling.config import SpellerConfig
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.lexicon import LONGEST, SPECIALS, Lexicon
@@ -35,6 +36,20 @@ class Speller:
     candidates: Candidates
     tensors: Mapping[str, Array]
     channel_data: bytes
+    cloze: Cloze | None = None
+
+    def with_cloze(self, arrays: Mapping[str, Array]) -> Speller:
+        """Return the speller with recurrent networks, by the arrays that `cloze` names."""
+        words, dim = arrays["cloze.words"].shape
+        config = dataclasses.replace(
+            self.config,
+            cloze_words=words,
+            cloze_dim=dim,
+            cloze_hidden=arrays["cloze.ahead.hh"].shape[1],
+            cloze_inner=len(arrays["cloze.inner.b"]),
+        )
+        tensors = {**self.tensors, **arrays}
+        return dataclasses.replace(self, config=config, tensors=tensors, cloze=Cloze(arrays))
 
 
 def build_speller(
@@ -111,4 +126,5 @@ def assemble(
         candidates=candidates,
         tensors=arrays,
         channel_data=channel_data,
+        cloze=Cloze(arrays) if config.cloze_words else None,
     )

@@ -32,6 +32,7 @@ class Weights:
     rate: float = setting(1.8, "weight of how frequent errors are in the text so far")
     nonword_rate: float = setting(1.0, "how much of that holds for unknown words")
     cache: float = setting(0.8, "weight of how often an option came in the text so far", ge=0)
+    cloze: float = setting(0.35, "share of the recurrent networks in what words around say", ge=0)
     margin: float = setting(1.8, "what a change must be better by")
 
     def __post_init__(self) -> None:

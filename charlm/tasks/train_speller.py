@@ -9,6 +9,9 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from charlm.base.config import to_json
 from charlm.base.errors import CorpusError
 from charlm.ngram.kneser_ney import build_ngram
@@ -26,6 +29,7 @@ from charlm.store.lock import FolderLock
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, Work
 from charlm.tasks.train_folder import free_name, model_folder, require_free
+from charlm.tasks.train_speller_cloze import add_cloze, cloze_seconds
 from charlm.tasks.train_speller_config import SpellerTrainConfig
 from charlm.text.corpora import open_corpus
 
@@ -70,12 +74,15 @@ def train_speller(
     if name is not None:
         require_valid_name(name)
         require_free(model_folder(name), overwrite, can_resume=False)
+    seconds_of_networks = cloze_seconds(config.max_time)
     data = shipped_channel() if config.errors is None else _learn(Path(config.errors))
     text = yield from _read(corpus_specs, config)
     yield from (Message(text=warning, warning=True) for warning in text.warnings)
     begun = time.monotonic()
     yield Message(text=f"counting the n-grams of {text.description}")
-    speller, tokens = _build(text, config, data)
+    speller, ids = _build(text, config, data)
+    tokens = len(ids)
+    speller = yield from add_cloze(speller, ids, seconds_of_networks)
     speller, rate = _set_threshold(speller, text.clean, config.false_changes)
     facts = speller.config
     yield Message(
@@ -143,7 +150,9 @@ def _read(specs: Sequence[str], config: SpellerTrainConfig) -> Generator[Work, N
     )
 
 
-def _build(text: _Text, config: SpellerTrainConfig, data: bytes) -> tuple[Speller, int]:
+def _build(
+    text: _Text, config: SpellerTrainConfig, data: bytes
+) -> tuple[Speller, npt.NDArray[np.int32]]:
     size = len(text.counted.ids)
     least = config.min_count or (1 if size < 1_000_000 else 2)
     found = choose_vocabulary(text.counted, min_count=least, most=config.vocab_size)
@@ -156,7 +165,7 @@ def _build(text: _Text, config: SpellerTrainConfig, data: bytes) -> tuple[Spelle
     )
     channel = parse_channel(data, config.errors or "the shipped table")
     speller = build_speller(found.lexicon, ngrams, found.rare, channel, data, Weights())
-    return speller, len(found.ids)
+    return speller, found.ids
 
 
 def _set_threshold(speller: Speller, clean: Sequence[str], allowed: float) -> tuple[Speller, float]:

@@ -17,6 +17,11 @@ class SpellerTrainConfig:
         None, "how often a word must come to be known (default: 1, of a long text 2)", ge=1
     )
     vocab_size: int = setting(300_000, "most words that are known", ge=100, le=2_000_000)
+    max_time: str | None = setting(
+        None,
+        "time for the networks that decide close calls: 90s, 10m, none (default: one pass over "
+        "the text, at most 20m; none where it has fewer than 2 million words)",
+    )
     errors: str | None = setting(
         None, "a list of misspellings to learn from: a line is a word TAB its misspelling"
     )

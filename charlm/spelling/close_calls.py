@@ -1,0 +1,115 @@
+"""Where two readings of a word are nearly as good: what the recurrent networks say of them.
+
+They read the text as the n-grams left it, so that what they say of a line depends on that line and
+those before. What they cannot judge, two words in the place of one, stays where n-grams put it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlm.ngram.probing import ProbingModel
+from charlm.spelling.cloze import REACH, Cloze, plain_text
+from charlm.spelling.lexicon import UNKNOWN
+from charlm.spelling.priors import Table, best_rows
+from charlm.spelling.sentences import START_KEY, Position
+from charlm.spelling.weights import Weights
+
+Array = npt.NDArray[Any]
+Int64 = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
+
+_CLOSE = 8.0  # nats that the networks may turn
+
+
+class CloseCalls:
+    """Decides close calls; remembers the words before the next lines."""
+
+    def __init__(self, cloze: Cloze, model: ProbingModel, weights: Weights) -> None:
+        self._cloze, self._model, self._weights = cloze, model, weights
+        self._tail: Int64 = np.zeros(0, dtype=np.int64)
+        unigrams = model.log_unigrams
+        rest = np.append(unigrams[cloze.vocab_size : model.vocab_size], unigrams[UNKNOWN])
+        self._rest = float(np.logaddexp.reduce(rest))
+
+    def decide(
+        self,
+        table: Table,
+        positions: Sequence[Position],
+        context: Float32,
+        score: Float32,
+        chosen: Int64,
+    ) -> tuple[Float32, Float32, Int64]:
+        """Return context, score and chosen rows anew, the networks being heard."""
+        text, begin, end = self._read(table, positions, chosen)
+        rows = self._close(table, positions, score, chosen)
+        if not len(rows):
+            return context, score, chosen
+        asked, gap = np.unique(table.position[rows], return_inverse=True)
+        starts, ends = self._lines(positions, begin, end)
+        vectors = self._cloze.vectors(text, starts[asked], ends[asked], begin[asked], end[asked])
+        tokens = table.tokens[rows]
+        single = tokens[:, 1] < 0
+        said = self._said(vectors[gap], tokens[:, 0].astype(np.int64))
+        heard = rows[single]
+        if not len(heard):
+            return context, score, chosen
+        best = best_rows(table.position[heard], score[heard], table.positions)[asked]
+        best = best[gap]
+        shift = (said - said[single][best]) - (context[rows] - context[heard[best]])
+        context, score, chosen = context.copy(), score.copy(), chosen.copy()
+        moved = np.where(single, self._weights.cloze * shift, np.float32(0.0))
+        context[rows] += moved
+        score[rows] += self._weights.model * moved
+        chosen[asked] = rows[best_rows(table.position[rows], score[rows], table.positions)[asked]]
+        return context, score, chosen
+
+    def _said(self, vectors: Float32, tokens: Int64) -> Float32:
+        """Return the scores of words; those beyond the networks' share that of unknown ones."""
+        said = self._cloze.scores(vectors, tokens)
+        beyond = (tokens >= self._cloze.vocab_size) | (tokens == UNKNOWN)
+        shares = self._model.log_unigrams[tokens] - np.float32(self._rest)
+        return np.asarray(said + np.where(beyond, shares, np.float32(0.0)))
+
+    def _close(
+        self, table: Table, positions: Sequence[Position], score: Float32, chosen: Int64
+    ) -> Int64:
+        """Return the rows of all positions where another is nearly as good as the best."""
+        line = np.array([position.line for position in positions], dtype=np.int64)
+        near = score >= score[chosen][table.position] - np.float32(_CLOSE)
+        near &= line[table.position] >= 0
+        count = np.bincount(table.position[near], minlength=table.positions)
+        return np.flatnonzero(near & (count[table.position] > 1))
+
+    def _read(
+        self, table: Table, positions: Sequence[Position], chosen: Int64
+    ) -> tuple[Int64, Int64, Int64]:
+        """Return the text so far and to come, and which of it each position has."""
+        own = table.tokens[chosen]
+        lengths = (own >= 0).sum(axis=1)
+        repeated = np.array([one.line < 0 and one.key != START_KEY for one in positions])
+        marks = np.array([one.key == START_KEY for one in positions])
+        repeated[:-1] |= marks[:-1] & repeated[1:]
+        tail = len(self._tail)
+        flat = np.concatenate([self._tail, own[own >= 0]])
+        again = np.concatenate([np.zeros(tail, dtype=bool), np.repeat(repeated, lengths)])
+        text, places = plain_text(flat, self._model.bos_id, again)
+        last = np.cumsum(lengths) + tail
+        self._tail = text[-REACH:]
+        return text, places[last - lengths], places[last]
+
+    def _lines(
+        self, positions: Sequence[Position], begin: Int64, end: Int64
+    ) -> tuple[Int64, Int64]:
+        """Return where the line of each position begins and ends."""
+        line = np.array([position.line for position in positions], dtype=np.int64)
+        inside = np.flatnonzero(line >= 0)
+        first = np.full(int(line.max(initial=0)) + 1, np.iinfo(np.int64).max)
+        last = np.zeros(len(first), dtype=np.int64)
+        np.minimum.at(first, line[inside], begin[inside])
+        np.maximum.at(last, line[inside], end[inside])
+        return first[np.maximum(line, 0)], last[np.maximum(line, 0)]

@@ -43,10 +43,10 @@ class TaggerConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        if not 1 <= len(self.tags) <= MOST_TAGS or len(set(self.tags)) != len(self.tags):
-            raise ConfigError(f"tags must be 1 to {MOST_TAGS:,} different ones")
         if not all(isinstance(tag, str) for tag in self.tags):
             raise ConfigError("tags must be text")
+        if not 1 <= len(self.tags) <= MOST_TAGS or len(set(self.tags)) != len(self.tags):
+            raise ConfigError(f"tags must be 1 to {MOST_TAGS:,} different ones")
         if self.vocab_size > self.words + 1:
             raise ConfigError("vocab_size must be at most words + 1")
 

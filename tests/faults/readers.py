@@ -15,6 +15,7 @@ import zipfile
 
 import more_readers
 import numpy as np
+import tagger_readers
 from mutation import mutated, mutated_json, mutated_tensors
 
 from charlm.engine.config import LanguageModelConfig
@@ -271,6 +272,21 @@ READERS = {
     "words.txt of word vectors": lambda root: ModelFile(
         root, "words.txt", more_readers.save_some_vectors, mutated, more_readers.ask_vectors
     ),
+    "arrays of a tagger": lambda root: ModelFile(
+        root,
+        "model.safetensors",
+        tagger_readers.save_a_tagger,
+        mutated_tensors,
+        tagger_readers.ask_tagger,
+    ),
+    "config.json of a tagger": lambda root: ModelFile(
+        root, "config.json", tagger_readers.save_a_tagger, mutated_json, tagger_readers.ask_tagger
+    ),
+    "words.txt of a tagger": lambda root: ModelFile(
+        root, "words.txt", tagger_readers.save_a_tagger, mutated, tagger_readers.ask_tagger
+    ),
+    "CoNLL-U": lambda root: tagger_readers.AnnotatedFile(root, tagger_readers.CONLLU),
+    "columns of tags": lambda root: tagger_readers.AnnotatedFile(root, tagger_readers.COLUMNS),
     "metrics.jsonl": MetricsFile,
     "resume state, JSON": lambda root: ResumeFile(root, ".json", mutated_json),
     "resume state, tensors": lambda root: ResumeFile(root, ".safetensors", mutated_tensors),

@@ -1,4 +1,4 @@
-"""Commands that put labels on texts."""
+"""Commands that put labels on texts and words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ from charlm.repl.commands import Options, command
 from charlm.repl.continuing import last_text
 from charlm.repl.parsing import split_texts, whole_number
 from charlm.repl.session import Session
+
+
+@command(
+    "tag",
+    "[--model NAME] [TEXT]",
+    "tag each word of a text, or of the last one",
+    options={"model": True},
+)
+def _tag(session: Session, rest: str, options: Options) -> None:
+    from charlm.render.tags import show_tagged
+    from charlm.tasks.tag import open_tagger, tag_lines
+
+    text = rest or last_text(session).whole
+    opened = open_tagger(options.get("model"))
+    for line in tag_lines(opened.tagger, text.split("\n")):
+        show_tagged(line)
 
 
 @command(

@@ -29,6 +29,8 @@ def test_texts_are_classified_by_what_was_trained_within(told, labelled, capsys)
         ("/classify a", "no classifier yet; charlm train classifier FILE makes one of labelled"),
         ("/classify", "no text yet; type how one begins"),
         ("/classify --top 0 a", "--top must be a whole number from 1 to 100000, got '0'"),
+        ("/tag a", "no tagger yet; "),
+        ("/tag", "no text yet; type how one begins"),
     ],
 )
 def test_what_is_missing_is_told(told, line, message):

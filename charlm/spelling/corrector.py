@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +17,7 @@ from charlm.spelling.weights import Weights
 from charlm.spelling.words import restore_case
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """What a word may stand for.
 
     Attributes:
@@ -43,7 +44,7 @@ class Judgement:
         old, new: what stands there, and what should; equal where it is to stay.
         gain: by how many nats `new` is better than `old`.
         known: whether the word is known.
-        candidates: the likeliest first.
+        listing: returns the candidates.
     """
 
     start: int
@@ -52,7 +53,12 @@ class Judgement:
     new: str
     gain: float
     known: bool
-    candidates: tuple[Candidate, ...]
+    listing: Callable[[], tuple[Candidate, ...]] = dataclasses.field(compare=False, repr=False)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The candidates, the likeliest first; listed when they are asked for."""
+        return self.listing()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class Corrector:
         chosen = readings.chosen.tolist()
         score, option = readings.score.tolist(), readings.option.tolist()
         found: list[tuple[int, Judgement]] = []
+        listed = _Listed(readings, options.texts)
         absorbed = -1
         for at, position in enumerate(positions):
             if at == absorbed or position.line < 0 or position.key[0] == "\0":
@@ -136,31 +143,10 @@ class Corrector:
                 new,
                 score[best] - score[first],
                 bool(options.kinds[option[first]] != KEEP_UNKNOWN),
-                self._listed(old, first, last, readings),
+                partial(listed.candidates, old, first, last),
             )
             found.append((position.line, judged))
         return found
-
-    def _listed(self, old: str, first: int, last: int, readings: Readings) -> tuple[Candidate, ...]:
-        score = readings.score[first:last].astype(np.float64)
-        shares = np.exp(score - score.max())
-        shares /= shares.sum()
-        texts, option = self._candidates.options.texts, readings.option
-        listed = []
-        for row in np.argsort(-score, kind="stable").tolist():
-            text = old
-            if row:
-                text = restore_case(texts[int(option[first + row])], old)
-            listed.append(
-                Candidate(
-                    text,
-                    float(shares[row]),
-                    float(readings.context[first + row]),
-                    float(readings.prior[first + row]),
-                    float(score[row]),
-                )
-            )
-        return tuple(listed)
 
     def _merged(
         self, line: str, positions: Sequence[Position], at: int, readings: Readings
@@ -174,7 +160,37 @@ class Corrector:
             Candidate(new, share, 0.0, 0.0, gain),
             Candidate(old, 1.0 - share, 0.0, 0.0, 0.0),
         )
-        return Judgement(start, end, old, new, gain, True, candidates)
+        return Judgement(start, end, old, new, gain, True, lambda: candidates)
+
+
+class _Listed:
+    """The candidates of positions, the likeliest first; all are sorted at once, when one asks."""
+
+    def __init__(self, readings: Readings, texts: Sequence[str]) -> None:
+        self._readings = readings
+        self._texts = texts
+
+    @cached_property
+    def _sorted(self) -> tuple[list[int], list[int], list[list[float]]]:
+        """Rows and options by position and score, and what a candidate tells of itself."""
+        readings = self._readings
+        position, score = readings.position, readings.score.astype(np.float64)
+        order = np.lexsort((-score, position))
+        best = score[order][np.searchsorted(position, position)]
+        shares = np.exp(score - best)
+        totals = np.bincount(position, weights=shares, minlength=len(readings.chosen))
+        columns = (shares / totals[position], readings.context, readings.prior, score)
+        lists = [column[order].tolist() for column in columns]
+        return order.tolist(), readings.option[order].tolist(), lists
+
+    def candidates(self, old: str, first: int, last: int) -> tuple[Candidate, ...]:
+        """Return those of the rows of one position, the first of which leaves the word."""
+        order, options, columns = self._sorted
+        found = [
+            old if row == first else restore_case(self._texts[option], old)
+            for row, option in zip(order[first:last], options[first:last], strict=True)
+        ]
+        return tuple(map(Candidate, found, *(column[first:last] for column in columns)))
 
 
 def _apply(line: str, found: Sequence[Judgement]) -> str:

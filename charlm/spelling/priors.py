@@ -236,10 +236,16 @@ def rate_term(rate: Any) -> Any:
 
 
 def best_rows(position: Int64, score: Float32, count: int) -> Int64:
-    """Return the row of the highest score of each position that has rows; else 0."""
-    order = np.lexsort((-score, position))
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = position[order[1:]] != position[order[:-1]]
+    """Return the first row of the highest score of each position that has rows; else 0.
+
+    The positions come in ascending order.
+    """
     best = np.zeros(count, dtype=np.int64)
-    best[position[order[first]]] = order[first]
+    if not len(position):
+        return best
+    begins = np.flatnonzero(np.append(True, position[1:] != position[:-1]))
+    highest = np.maximum.reduceat(score, begins)
+    sizes = np.diff(np.append(begins, len(position)))
+    hits = np.flatnonzero(score == np.repeat(highest, sizes))[::-1]
+    best[position[hits]] = hits  # of equal ones the first is written last
     return best

@@ -405,12 +405,15 @@ def main():
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--words", type=int, default=50_000)
+    parser.add_argument("--max-time", help="for the networks of the speller, if it is trained")
     parser.add_argument("--only", help="names of programs, with commas between")
     given = parser.parse_args()
     training, folder = given.home / "text", given.home / "checkpoints/english"
     if not folder.exists():
         texts.write_training(given.data, training)
         command = [sys.executable, "-m", "charlm", "train", "speller", training, "-o", "english"]
+        if given.max_time:
+            command += ["--max-time", given.max_time]
         subprocess.run(command, check=True, env={**os.environ, "CHARLM_HOME": str(given.home)})
     programs = [Charlm(folder)]
     if given.peers:

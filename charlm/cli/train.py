@@ -10,6 +10,7 @@ import click
 
 from charlm.base.durations import format_duration, parse_duration
 from charlm.base.errors import ConfigError
+from charlm.base.processes import find_place
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus, complete_file
 from charlm.cli.options import config_from, json_option, options_from
@@ -64,6 +65,11 @@ def lm(
     """
     config = config_from(TrainConfig, settings)
     _check_durations(config)
+    place = find_place()
+    if place is not None and not place.leads:
+        from charlm.tasks.train_group import follow_training
+
+        return follow_training(config.device)
     from charlm.tasks.train import train_language_model
 
     events = train_language_model(

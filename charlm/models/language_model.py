@@ -14,6 +14,7 @@ from charlm.models.cross_entropy import linear_cross_entropy
 from charlm.models.layers import (
     Backend,
     RecurrentLayer,
+    Share,
     State,
     dropout_mask,
     locked_dropout,
@@ -64,6 +65,7 @@ class LanguageModel(nn.Module):
         self.dropouts = dropouts or Dropouts()
         self.dtype = torch.float32
         self.backend: Backend = "products"
+        self.share: Share | None = None
         self.embedding = _Matrix(config.vocab_size + 1, config.embedding_dim)
         self.layers = nn.ModuleList(
             RecurrentLayer(config.cell, config.input_size(i), config.hidden_size, config.reset)
@@ -92,6 +94,16 @@ class LanguageModel(nn.Module):
             nn.init.normal_(self.output.weight, 0.0, 0.02, generator=generator)
         nn.init.zeros_(self.output.bias)
 
+    @torch.no_grad()
+    def expect(self, log_probs: Tensor) -> None:
+        """Let the output begin at p(token) alone, (V,), rather than at the uniform distribution.
+
+        From zero a bias takes hundreds of updates to reach the logarithm of a rare token's
+        frequency. Meanwhile the network would say it with its state, which then drifts over
+        thousands of tokens, and a text begun anew would be foreign to it.
+        """
+        self.output.bias.copy_(log_probs)
+
     def use(self, dtype: torch.dtype, *, backend: Backend) -> None:
         """Choose the type of matrix products, and how the layers run."""
         self.dtype, self.backend = dtype, backend
@@ -118,7 +130,7 @@ class LanguageModel(nn.Module):
             hidden, index = rows.to(self.dtype), time_major
         else:
             hidden = embedded = F.embedding(time_major, rows).to(self.dtype)
-            hidden = embedded = locked_dropout(embedded, rates.input, draw)
+            hidden = embedded = locked_dropout(embedded, rates.input, draw, self.share)
         outputs, states = [], []
         last = self.config.num_layers - 1
         for number, layer in enumerate(self._layers()):
@@ -129,7 +141,8 @@ class LanguageModel(nn.Module):
                 weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
             hidden, after = layer(hidden, state[number], weight.to(self.dtype), self.backend, index)
             index = None
-            hidden = locked_dropout(hidden, rates.output if number == last else rates.layer, draw)
+            rate = rates.output if number == last else rates.layer
+            hidden = locked_dropout(hidden, rate, draw, self.share)
             outputs.append(hidden)
             states.append(after)
         features = torch.cat(outputs, dim=-1) if self.config.skip else hidden

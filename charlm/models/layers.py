@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Literal
 
@@ -136,15 +137,31 @@ class RecurrentLayer(nn.Module):
         return torch.stack(outputs), (state.to(h.dtype),)
 
 
-def locked_dropout(inputs: Tensor, p: float, generator: torch.Generator) -> Tensor:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Share:
+    """The rows of a larger batch that one of several processes carries."""
+
+    rows: slice
+    batch_size: int
+
+
+def locked_dropout(
+    inputs: Tensor, p: float, generator: torch.Generator, share: Share | None = None
+) -> Tensor:
     """Drop features of (T, B, F) by one mask a row for all time steps, scaled to keep the mean.
+
+    Args:
+        share: where the rows are some of a batch, whose mask is drawn whole.
 
     Source:
         Gal and Ghahramani (2016), arXiv:1512.05287.
     """
     if p == 0.0:
         return inputs
-    return inputs * dropout_mask((1, *inputs.shape[1:]), p, inputs, generator)
+    if share is None:
+        return inputs * dropout_mask((1, *inputs.shape[1:]), p, inputs, generator)
+    whole = dropout_mask((1, share.batch_size, *inputs.shape[2:]), p, inputs, generator)
+    return inputs * whole[:, share.rows]
 
 
 def dropout_mask(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 
 from charlm.base.errors import TaskError
+from charlm.base.processes import find_place
 from charlm.models.language_model import LanguageModel
 from charlm.models.layers import Backend, rows_can
 
@@ -58,9 +59,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def use_threads(count: int | None) -> int:
-    """Set how many CPU threads PyTorch uses (None: one a usable core); return the number."""
+    """Set how many CPU threads PyTorch uses; return the number.
+
+    None means one a usable core, of which the processes of one training have each their share.
+    """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    count = count or min(usable or 1, 16)
+    place = find_place()
+    shared = (usable or 1) // (place.local_size if place else 1)
+    count = count or max(1, min(shared, 16))
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
     return count

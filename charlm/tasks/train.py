@@ -18,10 +18,12 @@ from charlm.tasks.train_folder import (
     newest_unfinished,
     require_free,
 )
+from charlm.tasks.train_group import join_group, require_shareable
 from charlm.tasks.train_merge import changes, limits, merge, said
 from charlm.tasks.train_run import Run
 from charlm.tasks.train_state import RunState, run_state
 from charlm.training.config import TrainConfig
+from charlm.training.group import Group
 
 
 def train_language_model(
@@ -51,9 +53,28 @@ def train_language_model(
     """
     if name is not None:
         require_valid_name(name)
-    if resume:
-        yield from _resume(corpus_specs, config, name, dry_run=dry_run)
-        return
+    group = join_group(config.device)
+    try:
+        if resume:
+            yield from _resume(corpus_specs, config, name, group, dry_run=dry_run)
+        else:
+            yield from _begin(corpus_specs, config, name, group, overwrite, dry_run=dry_run)
+    finally:
+        if group is not None:
+            group.end(1)
+
+
+def _begin(
+    corpus_specs: Sequence[str],
+    config: TrainConfig,
+    name: str | None,
+    group: Group | None,
+    overwrite: bool,
+    *,
+    dry_run: bool,
+) -> Iterator[TrainEvent]:
+    if group is not None:
+        require_shareable(corpus_specs)
     if name is not None:
         require_free(model_folder(name), overwrite)
     data = yield from read_data(corpus_specs, config)
@@ -64,20 +85,27 @@ def train_language_model(
         return
     with FolderLock(folder) as lock:
         run = Run(folder, data, config, list(corpus_specs), lock)
-        yield from _start(run, replaces=overwrite and is_taken(folder))
+        yield from _start(run, group, replaces=overwrite and is_taken(folder))
 
 
-def _start(run: Run, *, replaces: bool) -> Iterator[TrainEvent]:
+def _start(run: Run, group: Group | None, *, replaces: bool) -> Iterator[TrainEvent]:
     yield Message(text="measuring this machine (the first time compiles kernels, some seconds)")
     planned: Planned = run.plan()
     yield planned
     yield Message(text=run.built.choice())
     run.prepare(replaces=replaces)
+    if group is not None:
+        run.share(group)
     yield from run.train()
 
 
 def _resume(
-    specs: Sequence[str], config: TrainConfig, name: str | None, *, dry_run: bool
+    specs: Sequence[str],
+    config: TrainConfig,
+    name: str | None,
+    group: Group | None,
+    *,
+    dry_run: bool,
 ) -> Iterator[TrainEvent]:
     folder = model_folder(name) if name else newest_unfinished()
     if not folder.is_dir():
@@ -95,6 +123,8 @@ def _resume(
         merged = merge(saved.config, config)
         stored = load_model(folder, weights=False)  # their damage is no loss: a state is there
         corpus = list(specs or saved.corpus)
+        if group is not None:
+            require_shareable(corpus)
         known = (stored.tokenizer_config, stored.tokenizer_files)
         data = yield from read_data(corpus, merged, known)
         _require_same_data(data, saved.sha256, folder)
@@ -105,11 +135,13 @@ def _resume(
             yield planned
             return
         yield planned
-        yield from _go_on(run, found, saved, finished=stored.training.get("finished") is True)
+        yield from _go_on(
+            run, group, found, saved, finished=stored.training.get("finished") is True
+        )
 
 
 def _go_on(
-    run: Run, found: ResumeState, saved: RunState, *, finished: bool
+    run: Run, group: Group | None, found: ResumeState, saved: RunState, *, finished: bool
 ) -> Iterator[TrainEvent]:
     changed = changes(saved.config, run.config)
     for name, (before, after) in changed.items():
@@ -129,6 +161,8 @@ def _go_on(
         )
     how = "; the learning rate follows the new total" if finished else ""
     yield Message(text=f"going on from step {found.step:,}{how}")
+    if group is not None:
+        run.share(group)
     yield from run.train()
 
 

@@ -7,9 +7,11 @@ import os
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from charlm.base.errors import CheckpointError, ConfigError, TaskError
+from charlm.base.processes import find_place
 from charlm.engine.config import LanguageModelConfig, describe
 from charlm.models.language_model import LanguageModel
 from charlm.models.runtime import Arithmetic, choose_arithmetic, choose_device, use_threads
@@ -23,6 +25,8 @@ from charlm.training.optim import AveragedWeights, build_adamw
 from charlm.training.presets import OPERATIONS, Plan, budget_of, plan_run, step_weights
 
 PROBE_UNITS = 384
+COUNTED_PARTS, COUNTED_TOKENS = 16, 1 << 20
+Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -55,12 +59,14 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
         TaskError: if the machine lacks the device, the precision or the memory.
     """
     device, threads = choose_device(config.device), use_threads(config.threads)
+    place = find_place()
+    processes = place.size if place else 1
     plan = plan_run(
         config,
         vocab_size=data.tokenizer.vocab_size,
         train_tokens=len(data.train.ids),
         chars_per_token=data.train.chars_per_token,
-        operations_per_second=_operations_per_second(data, config, device),
+        operations_per_second=processes * _operations_per_second(data, config, device),
     )
     _require_memory(plan, data.train.held_bytes, device)
     trainer = _build_trainer(plan, data, config, device)
@@ -68,7 +74,7 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
     arithmetic = choose_arithmetic(
         trainer.model,
         config.precision,
-        batch_size=plan.batch_size,
+        batch_size=max(1, plan.batch_size // processes),
         bptt=plan.bptt,
         tried=tried,
     )
@@ -90,21 +96,36 @@ def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
         TaskError: if the machine lacks the device or the memory.
         CheckpointError: if the state's plan is none, or one for another vocabulary.
     """
-    device = choose_device(config.device)
     # Sums depend on how many threads share them, so the run keeps its number where it can.
     usable = use_threads(None)
     threads = use_threads(config.threads or min(usable, saved.threads or usable))
-    plan = Plan.from_values(saved.plan, config)
+    return build_as(data, config, saved.plan, saved.arithmetic, threads)
+
+
+def build_as(
+    data: TrainData,
+    config: TrainConfig,
+    values: dict[str, Any],
+    arithmetic: Arithmetic,
+    threads: int | None,
+) -> Built:
+    """Build by a plan's values, as `Plan.to_values` gives them; nothing is measured or chosen.
+
+    Raises:
+        TaskError, CheckpointError: as `build_again`.
+    """
+    device, threads = choose_device(config.device), use_threads(threads or config.threads)
+    plan = Plan.from_values(values, config)
     _require_sane(plan, data.tokenizer.vocab_size)
     _require_memory(plan, data.train.held_bytes, device)
     trainer = _build_trainer(plan, data, config, device)
-    saved.arithmetic.apply(trainer.model)
+    arithmetic.apply(trainer.model)
     return Built(
         plan=plan,
         trainer=trainer,
         device=device,
         threads=threads,
-        arithmetic=saved.arithmetic,
+        arithmetic=arithmetic,
         tried=[],
     )
 
@@ -163,6 +184,7 @@ def _build_trainer(
 ) -> Trainer:
     model = LanguageModel(plan.model, plan.dropouts)
     model.initialise(torch.Generator().manual_seed(config.seed), config.forget_bias)
+    model.expect(torch.from_numpy(_log_frequencies(data.train.ids, plan.model.vocab_size)))
     model.to(device)
     return Trainer(
         model=model,
@@ -183,6 +205,19 @@ def _build_trainer(
         max_grad_norm=plan.max_grad_norm,
         averages=AveragedWeights(model.parameters(), plan.ema) if plan.ema else None,
     )
+
+
+def _log_frequencies(ids: npt.NDArray[np.integer[Any]], vocab_size: int) -> Floats:
+    """Return log p of every token alone, (vocab,); of a long text from parts all over it."""
+    parts = [ids]
+    if len(ids) > COUNTED_PARTS * COUNTED_TOKENS:
+        starts = np.linspace(0, len(ids) - COUNTED_TOKENS, COUNTED_PARTS).astype(np.int64)
+        parts = [ids[start : start + COUNTED_TOKENS] for start in starts]
+    counts = np.ones(vocab_size)  # one more than there are: no token is impossible
+    for part in parts:
+        counts += np.bincount(part, minlength=vocab_size)
+    found: Floats = np.log(counts / counts.sum())
+    return found
 
 
 def memory_bytes(plan: Plan, held_bytes: int) -> int:

@@ -31,6 +31,7 @@ from charlm.tasks.train_events import (
     TrainEvent,
     TrainResult,
 )
+from charlm.tasks.train_group import lead, status_of
 from charlm.tasks.train_memory import memory_errors
 from charlm.tasks.train_save import Model, Saver, State
 from charlm.tasks.train_state import RunState
@@ -45,6 +46,7 @@ from charlm.tasks.train_watch import (
 from charlm.training.clock import Clock, Rate
 from charlm.training.config import TrainConfig
 from charlm.training.evaluate import Validation
+from charlm.training.group import Group
 from charlm.training.loop import TrainingDivergedError, Update, train_steps
 from charlm.training.presets import budget_of
 from charlm.training.resume import Arrays, Snapshot, unpack, weights_of
@@ -123,6 +125,10 @@ class Run:
         self.history = [*saved.history, happened("resumed", self.trainer.step, changed)]
         self.metrics = MetricsLog(self.folder, resume_step=self.trainer.step)
 
+    def share(self, group: Group) -> None:
+        """Have other processes do their part from here on."""
+        lead(group, self.built, self.data, self.config, self.corpus_specs)
+
     def train(self) -> Iterator[TrainEvent]:
         """Train to the end of the budget or to an interruption, then evaluate and save."""
         self.validation = self._validation()
@@ -135,8 +141,8 @@ class Run:
                 except TrainingDivergedError:
                     self._save()
                     raise
-                if interrupts.signal:
-                    yield from self._stop(interrupts.signal)
+                if signal := self._signal(interrupts):
+                    yield from self._stop(signal)
                 else:
                     yield from self._finish(interrupts)
         except KeyboardInterrupt:
@@ -145,6 +151,17 @@ class Run:
         finally:
             self.saver.abandon(hastily=hastily)
             self.metrics.close()
+
+    def _signal(self, interrupts: Interrupts) -> str:
+        """Return the signal that asks to stop; another process of the training may have got it."""
+        group = self.trainer.group
+        elsewhere = "SIGTERM" if group is not None and group.signalled else ""
+        return interrupts.signal or elsewhere
+
+    def _dismiss(self, signal: str) -> None:
+        """Let other processes go: what is left is for the first one."""
+        if self.trainer.group is not None:
+            self.trainer.group.end(status_of(signal))
 
     def _kept(self) -> str:
         """Return in words what is safe on disk."""
@@ -162,7 +179,7 @@ class Run:
                 self._start_save()
                 next_save = self.clock.elapsed() + saves
                 yield from self._notice_changes()
-            if interrupts.signal:
+            if self._signal(interrupts):
                 return
 
     def _progress(self) -> float:
@@ -261,6 +278,7 @@ class Run:
         if not saved:
             self.history.append(happened(f"stopped by {signal}", self.trainer.step))
             self._save()
+        self._dismiss(signal)
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(self.clock.elapsed(), None, None, signal)
 
@@ -271,6 +289,7 @@ class Run:
             yield from self._look(self.validation)
         self.history.append(happened("finished", self.trainer.step))
         self._save()  # scoring may take long, and the training should be safe meanwhile
+        self._dismiss("")
         if self.data.valid or self.data.test:
             yield Message(text="scoring the held-out text exactly")
         step, weights = self._best_weights()

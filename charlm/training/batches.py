@@ -37,6 +37,10 @@ class Streams:
         ids: the text, any integer type, memory-mapped or not. Of a mapped one only what was read
             of late is held in memory.
         ends_line: (vocab,) whether a token ends a line.
+
+    Attributes:
+        rows: which readers' windows are returned; one of several processes reads some of them,
+            and moves all of them on.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Streams:
         self.bptt, self.restart_probability, self.rng = bptt, restart_probability, rng
         self.cursors = np.arange(batch_size, dtype=np.int64) * len(ids) // batch_size
         self.fresh = np.ones(batch_size, dtype=bool)
+        self.rows = slice(None)
         self._read = 0  # since pages of a mapped text were let go
 
     def next_window(self) -> Window:
@@ -66,9 +71,10 @@ class Streams:
         restarted = self.fresh | (self.rng.random(len(self.cursors)) < self.restart_probability)
         for row in np.flatnonzero(restarted & ~self.fresh):
             self.cursors[row] = self._next_line_start(int(self.cursors[row]))
-        places = self.cursors[:, None] + np.arange(-1, self.bptt, dtype=np.int64)
+        places = self.cursors[self.rows, None] + np.arange(-1, self.bptt, dtype=np.int64)
         tokens = np.take(self.ids, places, mode="wrap").astype(np.int64)
         inputs, targets = tokens[:, :-1].copy(), tokens[:, 1:]
+        restarted = restarted[self.rows]
         inputs[restarted, 0] = self.bos_id
         self.cursors = self.cursors + self.bptt
         self.fresh = self.cursors >= size

@@ -10,8 +10,9 @@ import torch
 
 from charlm.base.errors import TaskError
 from charlm.models.language_model import LanguageModel
-from charlm.models.layers import State
+from charlm.models.layers import Share, State
 from charlm.training.batches import Streams
+from charlm.training.group import Group, Order, concatenated
 from charlm.training.optim import (
     AdamW,
     AveragedWeights,
@@ -50,11 +51,31 @@ class Trainer:
     averages: AveragedWeights | None = None
     step: int = 0
     state: list[State] = dataclasses.field(default_factory=list)
+    group: Group | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """How many streams are read side by side, by all processes together."""
+        return len(self.streams.cursors)
 
     @property
     def tokens_per_step(self) -> int:
         """How many tokens one update predicts."""
-        return len(self.streams.cursors) * self.streams.bptt
+        return self.batch_size * self.streams.bptt
+
+    def join(self, group: Group) -> None:
+        """From now on carry some rows of the batch; the others do the rest."""
+        rows = group.rows_of(self.batch_size)
+        self.group, self.streams.rows = group, rows
+        self.model.share = Share(rows, self.batch_size)
+        self.state = [tuple(part[rows] for part in layer) for layer in self.state]
+
+    def whole_state(self) -> list[State]:
+        """Return the state of every row; the first process may ask for it between two steps."""
+        if self.group is None or not self.state:
+            return self.state
+        self.group.order(Order.GATHER)
+        return concatenated(self.group, self.state, self.batch_size)
 
 
 def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Update]:
@@ -67,29 +88,53 @@ def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Upd
     Raises:
         TrainingDivergedError: before an update whose loss or gradient is not finite.
     """
-    if not trainer.state:
-        trainer.state = trainer.model.initial_state(len(trainer.streams.cursors))
     trainer.model.train()
     while (share := progress()) < 1.0:
+        if trainer.group is not None:
+            trainer.group.order(Order.STEP, share)
         yield _train_step(trainer, share)
+
+
+def follow_steps(trainer: Trainer, note: Callable[[], None]) -> int:
+    """Do what the first process orders until it ends; return the exit status that it asks for.
+
+    Args:
+        trainer: changed in place.
+        note: called before each step, to pass on a signal.
+
+    Raises:
+        TrainingDivergedError: where the first process raises it, too.
+        TaskError: if the others are gone.
+    """
+    group = trainer.group
+    if group is None:
+        raise ValueError("a process that is alone has nobody to follow")
+    trainer.model.train()
+    while True:
+        order, value = group.await_order()
+        if order is Order.END:
+            return int(value)
+        if order is Order.GATHER:
+            concatenated(group, trainer.state, trainer.batch_size)
+        else:
+            note()
+            _train_step(trainer, value)
 
 
 def _train_step(trainer: Trainer, share: float) -> Update:
     model, device = trainer.model, trainer.model.output.bias.device
     window = trainer.streams.next_window()
-    state = trainer.state
+    state = trainer.state or model.initial_state(len(window.inputs))
     if window.restarted.any():
         keep = torch.from_numpy(~window.restarted).to(device).unsqueeze(1)
         state = [tuple(part * keep for part in layer) for layer in state]
     inputs = torch.from_numpy(window.inputs).to(device)
     targets = torch.from_numpy(window.targets).to(device)
     loss, after = model.loss(inputs, targets, state, trainer.generator)
-    value = float(loss.detach())
+    value = _differentiate(trainer, loss)
     rate = trainer.learning_rate * schedule(share)
     if not math.isfinite(value):
         raise _diverged(trainer, f"the loss is {value}", rate)
-    trainer.optimizer.zero_grad()
-    _backward(loss, model)
     norm = clip_gradients(model.parameters(), trainer.max_grad_norm)
     if not math.isfinite(norm):
         raise _diverged(trainer, f"the gradient's norm is {norm}", rate)
@@ -100,6 +145,20 @@ def _train_step(trainer: Trainer, share: float) -> Update:
     trainer.state = [tuple(part.detach() for part in layer) for layer in after]
     trainer.step += 1
     return Update(trainer.step, value, norm, rate)
+
+
+def _differentiate(trainer: Trainer, loss: torch.Tensor) -> float:
+    """Set the gradients of the whole batch and return its loss; if that is finite."""
+    value = float(loss.detach())
+    trainer.optimizer.zero_grad()
+    if trainer.group is None:
+        if math.isfinite(value):
+            _backward(loss, trainer.model)
+        return value
+    rows = trainer.streams.rows
+    part = (rows.stop - rows.start) / trainer.batch_size
+    _backward(loss * part, trainer.model)
+    return trainer.group.sum_gradients(trainer.model.parameters(), value * part)
 
 
 def _backward(loss: torch.Tensor, model: LanguageModel) -> None:

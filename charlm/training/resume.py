@@ -80,7 +80,7 @@ def _tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     if trainer.averages is not None:
         for index, average in enumerate(trainer.averages.averages):
             yield f"average.{index}", average
-    for index, layer in enumerate(trainer.state):
+    for index, layer in enumerate(trainer.whole_state()):
         for part, tensor in enumerate(layer):
             yield f"state.{index}.{part}", tensor
 
@@ -152,7 +152,6 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
         trainer.averages.updates = _count(values["averaged"])
         for index, average in enumerate(trainer.averages.averages):
             average.copy_(_shaped(arrays, f"average.{index}", average.shape))
-    rows = len(trainer.streams.cursors)
     trainer.step = _count(values["step"])
     begun = trainer.step > 0  # before the first step there is no state yet
     trainer.state = [
@@ -160,7 +159,7 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
             _shaped(arrays, f"state.{index}.{part}", there.shape).to(device)
             for part, there in enumerate(layer)
         )
-        for index, layer in enumerate(model.initial_state(rows) if begun else [])
+        for index, layer in enumerate(model.initial_state(trainer.batch_size) if begun else [])
     ]
     trainer.streams.restore(values["streams"])
     trainer.generator.set_state(_bytes(values["generator"]))

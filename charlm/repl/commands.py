@@ -24,7 +24,9 @@ class Command:
         help: what it does, in a few words.
         run: does it, given the session, what stands behind the command, and its options.
         options: names without dashes; True for those that take a value.
-        completes: what its arguments are: "model", "speller", "setting", "command", "file" or "".
+        completes: what its arguments are: "model", "setting", "command", "file", "word",
+            "training", or "" for text.
+        verbatim: blanks and line ends in front of its text belong to it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Command:
     run: Run
     options: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     completes: str = ""
+    verbatim: bool = False
 
 
 COMMANDS: dict[str, Command] = {}
@@ -45,13 +48,14 @@ def command(
     *,
     options: Mapping[str, bool] | None = None,
     completes: str = "",
+    verbatim: bool = False,
 ) -> Callable[[Run], Run]:
     """Return a decorator that registers a function as a command."""
 
     def add(run: Run) -> Run:
         if name in COMMANDS:
             raise ValueError(f"command {name!r} is registered twice")
-        COMMANDS[name] = Command(name, usage, help, run, options or {}, completes)
+        COMMANDS[name] = Command(name, usage, help, run, options or {}, completes, verbatim)
         return run
 
     return add
@@ -64,6 +68,7 @@ def run_command(session: Session, name: str, rest: str) -> None:
         ConfigError: if there is none of that name, or its options are wrong.
     """
     found = find_command(name)
+    rest = rest if found.verbatim else rest.strip()
     options, rest = split_options(rest, dict(found.options)) if found.options else ({}, rest)
     found.run(session, rest, options)
 

@@ -19,9 +19,19 @@ _FLAGS = {name.replace("_", "-"): True for name in settings_of(SamplingConfig)}
 
 
 def write(
-    session: Session, prompt: str, config: SamplingConfig | None = None, seed: int | None = None
+    session: Session,
+    prompt: str,
+    config: SamplingConfig | None = None,
+    seed: int | None = None,
+    *,
+    shown: str | None = None,
 ) -> None:
-    """Let the model go on from a prompt, on stdout; Ctrl-C stops it, and what came is kept."""
+    """Let the model go on from a prompt, on stdout; Ctrl-C stops it, and what came is kept.
+
+    Args:
+        config: None takes the session's, and so does `seed`.
+        shown: what is shown of the prompt; None shows all.
+    """
     from charlm.render.samples import Counter, show_beam, show_stream
     from charlm.tasks.sample import read_prompt, unknown_words
 
@@ -35,6 +45,8 @@ def write(
     pieces: deque[str] = deque(maxlen=KEPT_CHARS)
     counter = Counter()
     show = show_beam if config.beam_size else show_stream
+    if shown is not None:
+        begin = dataclasses.replace(begin, text=shown)
     try:
         with session.working():
             show(
@@ -80,9 +92,23 @@ def _again(session: Session, _: str, __: Options) -> None:
     write(session, last.prompt, seed=(last.seed or 0) + 1 if fixed else None)
 
 
-@command("more", "[TEXT]", "go on with the last text, TEXT added to it")
+@command(
+    "more",
+    "[TEXT]",
+    "go on with the last text, TEXT added to it as it stands there, blanks and all",
+    verbatim=True,
+)
 def _more(session: Session, rest: str, _: Options) -> None:
-    write(session, last_text(session).whole + rest)
+    last = last_text(session).whole
+    write(session, last + rest, shown=last.rpartition("\n")[2] + rest)
+
+
+@command("edit", "", "put the last text into the prompt, to change it and go on from there")
+def _edit(session: Session, _: str, __: Options) -> None:
+    text = last_text(session).whole
+    if session.draft is None:
+        raise ConfigError("/edit needs a terminal; /save and /load keep texts in files")
+    session.draft = f'"""{text}' if text.startswith("/") else text
 
 
 @command("undo", "", "forget the last text; /more goes on with the one before")

@@ -12,7 +12,10 @@ QUOTES = '"""'
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """A command's name without its slash, and what stands behind it; no name, plain text."""
+    """A command's name without its slash, and what stands behind it and a blank.
+
+    No name, plain text.
+    """
 
     name: str
     rest: str
@@ -36,8 +39,9 @@ def parse_line(text: str) -> Line:
         return Line("", text[1:])
     if not text.startswith("/"):
         return Line("", text)
-    name, *rest = text[1:].split(None, 1)[:2] or [""]
-    return Line(name or "help", rest[0].rstrip() if rest else "")
+    name = text[1:].split(None, 1)[:1]
+    rest = text[1 + len(name[0]) :].rstrip() if name else ""
+    return Line(name[0] if name else "help", rest.removeprefix(" "))
 
 
 def is_open(text: str) -> bool:

@@ -99,14 +99,18 @@ class Prompt:
         self._session = session
         self._drawn = 0.0
         session.notices.changed = self._heed
+        session.draft = ""
         self._hinted = False
 
     def read(self) -> str:
         """Return the next line; Ctrl-D on an empty one raises EOFError."""
+        draft, self._session.draft = self._session.draft or "", ""
         try:
             with self._session.interrupts.in_loop(self._leave):
                 # Ctrl-C is a key here. One that comes as a signal, too early, is none.
-                text: str = self._prompts.prompt(handle_sigint=False, pre_run=self._begin)
+                text: str = self._prompts.prompt(
+                    handle_sigint=False, pre_run=self._begin, default=draft
+                )
         except KeyboardInterrupt:
             if not self._prompts.default_buffer.text and not self._hinted:
                 self._hinted = True

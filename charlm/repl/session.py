@@ -63,6 +63,7 @@ class Session:
         self.interrupts = Interrupts()
         self.training: Training | None = None
         self.notices = Notices()
+        self.draft: str | None = None  # what the next line begins as, where it can be edited
         self.spaces = Spaces()
         self.complete_training: CompleteLine = _no_completion
         self.heed_text: Callable[[Written], None] = _forget  # a transcript wants every text

@@ -35,6 +35,13 @@ def test_again_more_and_undo(told):
     assert err == f"back at: {' '.join(again.split())}\n"
 
 
+def test_more_takes_its_text_as_it_stands_and_shows_the_last_line(told):
+    lines = ("/set max_new_tokens 0", '"""the', 'quick"""', "/more  fox", "/more s", "/edit")
+    status, out, err = told(*lines)
+    assert (status, out) == (0, "max_new_tokens  0\nthe\nquick\nquick fox\nquick foxs\n")
+    assert err == "charlm: /edit needs a terminal; /save and /load keep texts in files\n"
+
+
 def test_quit_ends_it_and_the_end_of_the_lines_too(told):
     assert told("/quit", "/help") == (0, "", "")
     assert told() == (0, "", "")

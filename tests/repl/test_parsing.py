@@ -32,7 +32,7 @@ def test_a_text_is_open_until_its_quotes_are_closed(text):
 @given(st.sampled_from(sorted(COMMANDS)), st.text(alphabet="ab |", max_size=9))
 def test_a_command_keeps_what_stands_behind_it(name, rest):
     line = parse_line(f"/{name} {rest}")
-    assert (line.name, line.rest) == (name, rest.strip())
+    assert (line.name, line.rest) == (name, rest.rstrip())
 
 
 @given(st.lists(st.text(alphabet="ab c'", min_size=1).map(str.strip).filter(bool), max_size=5))

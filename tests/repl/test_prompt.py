@@ -27,7 +27,7 @@ class Small(DummyOutput):
 def typed(session):
     """Type keys at a prompt, and return the line that it reads."""
 
-    def read(*keys, settings=None, keep_history=False, output=None):
+    def read(*keys, settings=None, keep_history=False, output=None, before=None):
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
             prompt = Prompt(
                 session,
@@ -36,6 +36,8 @@ def typed(session):
                 input=pipe,
                 output=output or Small(),
             )
+            if before is not None:
+                before()
             lines = []
             for text in keys:
                 pipe.send_text(text)
@@ -124,3 +126,21 @@ def test_tab_writes_a_command_however_fast_it_comes(typed):
 
 def test_enter_takes_what_was_chosen_and_the_line_goes_on(typed):
     assert typed("/set top\t\t\t\r0.5\r") == "/set top_p 0.5"
+
+
+def test_the_last_text_is_changed_at_the_prompt(typed, session):
+    from charlm.repl.loop import answer
+    from charlm.repl.session import Written
+
+    session.texts.append(Written("the ", "fox\nran"))
+    session.draft = ""
+    answer(session, "/edit")
+    assert typed_again(typed, session, "\x7f\x7f\x7fsat\r") == "the fox\nsat"
+    session.texts.append(Written("/etc"))
+    answer(session, "/edit")
+    assert typed_again(typed, session, '"""\r') == '"""/etc"""'
+
+
+def typed_again(typed, session, keys):
+    draft = session.draft
+    return typed(keys, before=lambda: setattr(session, "draft", draft))

@@ -16,12 +16,15 @@ from charlm.ngram.probing import ProbingModel
 from charlm.spelling.affixes import is_derived
 from charlm.spelling.alike import Sounds
 from charlm.spelling.channel import Channel, classes_of, mix, random_kinds
+from charlm.spelling.confusions import Confusions
 from charlm.spelling.deletes import Deletes, build_deletes
 from charlm.spelling.distance import edit_distances
 from charlm.spelling.edits import NO_EDIT
 from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
 from charlm.spelling.options import CONFUSED, KEEP, KEEP_UNKNOWN, OTHER_WORD, SPLIT, Form, Options
 from charlm.spelling.plausible import Plausibility
+from charlm.spelling.splits import find_splits
+from charlm.spelling.surfaces import form_of, rarity_of, surface_log_probs, surface_tokens
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -33,10 +36,8 @@ _SHORT_FREQUENT = {1: 400, 2: 6_000, 3: 40_000}
 _SOUND_FREQUENT = 30_000
 _FEW, _LONG = 8, 6  # near words, letters: where others that sound nearly so are asked for
 _RARE, _RARE_SHORT = 15_000, 2_500
-_FREQUENT, _SPREAD = -9.0, 6.0  # log p of a word that is not rare; how far to the rarest
 _APOSTROPHE_COST = 0.7  # many people write none
 _SHARE = 0.5
-_VOWELS = frozenset("aeiouyàéèóаеиоуя")
 
 
 class Candidates:
@@ -58,10 +59,10 @@ class Candidates:
         self._classes = classes_of(lexicon.alphabet)
         self._all_codes = codes
         self._affixes = affixes
-        self._confused = _confused_pairs(channel.confused, lexicon)
+        self._confusions = Confusions(channel.confused, lexicon)
         self._lengths: Int64 = (codes != 0).sum(axis=0)
-        self._tokens = _surface_tokens(lexicon)
-        self.log_probs = _surface_log_probs(self._tokens, model)
+        self._tokens = surface_tokens(lexicon)
+        self.log_probs = surface_log_probs(self._tokens, model)
         self.options = Options()
         self.forms: dict[str, Form] = {}
         self.texts = list(lexicon.surfaces)
@@ -70,12 +71,12 @@ class Candidates:
 
     def leave_alone(self, words: Iterable[str]) -> None:
         """Take words for right wherever they stand; they are not offered for others."""
-        self._left |= {_form(word) for word in words}
+        self._left |= {form_of(word) for word in words}
         self._forget()
 
     def add_words(self, words: Iterable[str]) -> None:
         """Take words for right, and offer them where they are misspelt."""
-        forms = list(dict.fromkeys(_form(word) for word in words))
+        forms = list(dict.fromkeys(form_of(word) for word in words))
         self.leave_alone(forms)
         lexicon = self.lexicon
         new = [
@@ -134,7 +135,7 @@ class Candidates:
         few = np.bincount(found[-1][0], minlength=len(new)) < _FEW
         found.append(self._nearly_alike(new, np.flatnonzero(fits & ~known & few)))
         found.append(self._alike(new, np.flatnonzero(fits), known, own))
-        found.append(self._confusable(np.flatnonzero(fits & known), own))
+        found.append(self._confusions.find(np.flatnonzero(fits & known), own))
         if self._extra is not None:
             found.append(self._near(np.flatnonzero(fits & ~known), codes, lengths, 2, self._extra))
         rows = np.concatenate([rows for rows, _ in found])
@@ -231,7 +232,7 @@ class Candidates:
         self, rows: Int64, surfaces: Int64, costs: Array, known: Array, own: Int64
     ) -> tuple[Int64, Int64, Array]:
         promise = mix(costs[0], costs[1], _SHARE) - self.log_probs[surfaces]
-        promise[self._are_confused(own[rows], surfaces)] -= 100.0
+        promise[self._confusions.are(own[rows], surfaces)] -= 100.0
         order = np.lexsort((promise, rows))
         rows, surfaces, costs = rows[order], surfaces[order], costs[:, order]
         first = np.searchsorted(rows, rows)
@@ -247,16 +248,20 @@ class Candidates:
         pairs: tuple[Int64, Int64, Array],
     ) -> None:
         rows, surfaces, costs = pairs
+        lexicon = self.lexicon
         starts = np.searchsorted(rows, np.arange(len(new) + 1))
         plausible = -self._plausibility.log_probs(new)
-        splits = self._splits(new, known)
+        asked = [
+            form not in self._left and not (is_known and lexicon.ids[form] < _RARE)
+            for form, is_known in zip(new, known, strict=True)
+        ]
+        splits = find_splits(new, asked, lexicon, self._model)
         ids = np.array(
             [self.lexicon.ids[form] if one else -1 for form, one in zip(new, known, strict=True)]
         )
-        confused = self._are_confused(ids[rows], surfaces)
+        confused = self._confusions.are(ids[rows], surfaces)
         lengths = np.array([len(form) for form in new], dtype=np.int64)
         kinds_of_edits = random_kinds(costs[1], self._lengths[surfaces], lengths[rows])
-        lexicon = self.lexicon
         for number, form in enumerate(new):
             here = slice(starts[number], starts[number + 1])
             parts = splits.get(number, [])
@@ -290,83 +295,5 @@ class Candidates:
             if not is_known and starts[number + 1] > at:  # the first is the most promising
                 chance = 1.0 / (1.0 + float(np.exp(costs[1, at] - costs[0, at])))
                 edit = int(kinds_of_edits[at])
-            rarity = self._rarity(form) if own else 0.0
+            rarity = rarity_of(float(self.log_probs[lexicon.ids[form]])) if own else 0.0
             self.forms[form] = Form(where, count, is_known, derived, rarity, chance, edit)
-
-    def _rarity(self, form: str) -> float:
-        score = float(self.log_probs[self.lexicon.ids[form]])
-        return min(max((_FREQUENT - score) / _SPREAD, 0.0), 1.0)
-
-    def _confusable(self, rows: Int64, own: Int64) -> tuple[Int64, Int64]:
-        low = np.searchsorted(self._confused, own[rows] << 32)
-        high = np.searchsorted(self._confused, (own[rows] + 1) << 32)
-        sizes = high - low
-        places = np.arange(sizes.sum()) + np.repeat(low - np.cumsum(sizes) + sizes, sizes)
-        return np.repeat(rows, sizes), self._confused[places] & 0xFFFFFFFF
-
-    def _are_confused(self, own: Int64, surfaces: Int64) -> npt.NDArray[np.bool_]:
-        if not len(self._confused):
-            return np.zeros(len(surfaces), dtype=bool)
-        keys = np.maximum(own, 0) << 32 | surfaces
-        places = np.minimum(np.searchsorted(self._confused, keys), len(self._confused) - 1)
-        found: npt.NDArray[np.bool_] = self._confused[places] == keys
-        return found
-
-    def _splits(self, new: list[str], known: Array) -> dict[int, list[tuple[str, str]]]:
-        ids, vocab_size = self.lexicon.ids, self.lexicon.vocab_size
-        asked: list[tuple[int, str, str]] = []
-        for number, form in enumerate(new):
-            if form in self._left or (known[number] and ids[form] < _RARE):
-                continue
-            for cut in range(1, len(form) - 1):
-                first, second = form[:cut], form[cut:]
-                if ids.get(first, vocab_size) >= vocab_size:
-                    continue
-                if ids.get(second, vocab_size) >= vocab_size:
-                    continue
-                if cut > 1 or first in _VOWELS:
-                    asked.append((number, first, second))
-        if not asked:
-            return {}
-        firsts = np.array([ids[first] for _, first, _ in asked])
-        seconds = np.array([ids[second] for _, _, second in asked])
-        good = self._model.has_pairs(firsts, seconds)
-        splits: dict[int, list[tuple[str, str]]] = {}
-        for (number, first, second), is_good in zip(asked, good, strict=True):
-            if is_good:
-                splits.setdefault(number, []).append((first, second))
-        return splits
-
-
-def _confused_pairs(sets: Sequence[Sequence[str]], lexicon: Lexicon) -> Int64:
-    """Return pairs of surfaces that are written for each other, as sorted keys."""
-    ids = lexicon.ids
-    pairs = {
-        ids[one] << 32 | ids[other]
-        for words in sets
-        for one in words
-        for other in words
-        if one != other and one in ids and other in ids
-    }
-    return np.array(sorted(pairs), dtype=np.int64)
-
-
-def _form(word: str) -> str:
-    return word.strip().lower().replace("’", "'")
-
-
-def _surface_tokens(lexicon: Lexicon) -> npt.NDArray[np.int32]:
-    tokens = np.full((len(lexicon.surfaces), MOST_PARTS), -1, dtype=np.int32)
-    tokens[: lexicon.vocab_size, 0] = np.arange(lexicon.vocab_size)
-    for number in range(lexicon.vocab_size, len(lexicon.surfaces)):
-        parts = lexicon.tokens(lexicon.surfaces[number]) or (UNKNOWN,)
-        tokens[number, : len(parts)] = parts
-    return tokens
-
-
-def _surface_log_probs(tokens: npt.NDArray[np.int32], model: ProbingModel) -> Array:
-    scores = model.log_unigrams[tokens[:, 0]].copy()
-    for part in range(1, MOST_PARTS):
-        more = np.flatnonzero(tokens[:, part] >= 0)
-        scores[more] += model.score_pairs(tokens[more, part - 1], tokens[more, part])
-    return scores

@@ -20,18 +20,21 @@ class LinearBranch:
     Args:
         keys: of the known n-grams, sorted.
         weights: (n-grams, labels).
+        bias: of each label.
         order: words in the longest n-gram.
         chars: shortest and longest n-grams of characters within words.
     """
 
-    def __init__(self, keys: Keys, weights: Floats, order: int, chars: tuple[int, int]) -> None:
-        self._keys, self._weights, self._order = keys, weights, order
+    def __init__(
+        self, keys: Keys, weights: Floats, bias: Floats, order: int, chars: tuple[int, int]
+    ) -> None:
+        self._keys, self._weights, self._bias, self._order = keys, weights, bias, order
         self._forms = Forms(chars)
         self._of_forms: Floats = np.zeros((0, weights.shape[1]), dtype=np.float32)
         self._hashes: Keys = np.zeros(0, dtype=np.uint64)
 
     def logits(self, texts: Sequence[Sequence[str]]) -> Floats:
-        """Return (texts, labels): the sum of the weights of the n-grams of each text."""
+        """Return (texts, labels): the bias and the weights of the n-grams of each text."""
         flat = self._flatten(texts)
         found = sum_rows(self._of_forms[flat.forms], flat.texts, flat.number)
         for size, (keys, where) in enumerate(word_ngrams(flat, self._hashes, self._order), 1):
@@ -39,7 +42,7 @@ class LinearBranch:
                 places, is_known = self._find(keys)
                 rows = self._weights[places[is_known]]
                 found += sum_rows(rows, where[is_known], flat.number)
-        return found
+        return found + self._bias
 
     def of_words(self, words: Sequence[str]) -> Floats:
         """Return (words, labels): what each gives by itself and by its characters."""

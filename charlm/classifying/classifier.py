@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from charlm.classifying.branch import LinearBranch
 from charlm.classifying.config import ClassifierConfig
+from charlm.classifying.recurrent import RecurrentBranch
 from charlm.classifying.words import split_words
 
 Array = npt.NDArray[np.float32]
@@ -19,20 +21,28 @@ class Classifier:
 
     Args:
         config: its shape.
+        words: that the recurrent branch has vectors of.
         tensors: its arrays by name, as `config.tensor_shapes` says.
     """
 
-    def __init__(self, config: ClassifierConfig, tensors: dict[str, npt.NDArray[np.generic]]):
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        words: Sequence[str],
+        tensors: Mapping[str, npt.NDArray[Any]],
+    ) -> None:
         self.config = config
-        self._bias = np.asarray(tensors["bias"], dtype=np.float32)
-        self._linear = None
+        self.linear = self.recurrent = None
         if config.ngrams:
-            self._linear = LinearBranch(
-                np.asarray(tensors["ngram_keys"], dtype=np.uint64),
-                np.asarray(tensors["ngram_weights"], dtype=np.float32),
+            self.linear = LinearBranch(
+                tensors["ngram_keys"],
+                tensors["ngram_weights"],
+                tensors["bias"],
                 config.order,
                 config.chars,
             )
+        if config.num_layers:
+            self.recurrent = RecurrentBranch(config, words, tensors)
 
     def words(self, text: str) -> list[str]:
         """Return the words of a text as this classifier cuts it."""
@@ -44,10 +54,16 @@ class Classifier:
 
     def logits(self, texts: Sequence[Sequence[str]]) -> Array:
         """Return (texts, labels), unnormalised, for texts that are cut into words."""
-        logits = np.tile(self._bias, (len(texts), 1))
-        if self._linear is not None:
-            logits += self._linear.logits(texts)
-        return logits
+        branches = [branch for branch in (self.linear, self.recurrent) if branch is not None]
+        return sum_all([branch.logits(texts) for branch in branches])
+
+
+def sum_all(parts: Sequence[Array]) -> Array:
+    """Return the sum of arrays, of which there is at least one."""
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
 
 
 def softmax(logits: Array) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from charlm.base.config import from_json, to_json
@@ -14,11 +16,13 @@ from charlm.classifying.config import ClassifierConfig
 from charlm.store.checkpoint import StoredModel, save_model
 
 KIND = "classifier"
+WORDS_FILE = "words.txt"
 
 
 def save_classifier(
     folder: Path,
     config: ClassifierConfig,
+    words: Sequence[str],
     tensors: dict[str, npt.NDArray[Any]],
     *,
     training: dict[str, Any],
@@ -30,7 +34,7 @@ def save_classifier(
         kind=KIND,
         model_config=to_json(config),
         tokenizer_config={"name": "words", "lowercase": config.lowercase},
-        tokenizer_files={},
+        tokenizer_files={WORDS_FILE: "".join(f"{word}\n" for word in words).encode()},
         tensors=tensors,
         training=training,
         card=card,
@@ -51,10 +55,27 @@ def restore_classifier(stored: StoredModel) -> Classifier:
     is_read = isinstance(stored.buffer, bytes)
     tensors = stored.tensors(config.tensor_shapes(), check_finite=is_read, floats_only=False)
     for name, array in tensors.items():
-        wanted = "u" if name == "ngram_keys" else "f"
-        if array.dtype.kind != wanted or (wanted == "u" and array.dtype.itemsize != 8):
-            raise CheckpointError(f"{stored.folder}: {name} is of a type that it never has")
-    keys = tensors["ngram_keys"]
-    if is_read and (keys[1:] <= keys[:-1]).any():
+        wanted = np.uint64 if name == "ngram_keys" else np.float32
+        if array.dtype != wanted:
+            raise CheckpointError(
+                f"{stored.folder}: {name} is {array.dtype}, expected {np.dtype(wanted)}; "
+                "copy the folder again"
+            )
+    keys = tensors.get("ngram_keys")
+    if keys is not None and (keys[1:] <= keys[:-1]).any():
         raise CheckpointError(f"{stored.folder}: ngram_keys are not in order; train it again")
-    return Classifier(config, tensors)
+    return Classifier(config, _restore_words(stored, config), tensors)
+
+
+def _restore_words(stored: StoredModel, config: ClassifierConfig) -> list[str]:
+    where = f"{stored.folder}/{WORDS_FILE}"
+    try:
+        words = stored.tokenizer_files.get(WORDS_FILE, b"").decode().split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
+    if len(words) != config.vocab_size - 1 or len(set(words)) != len(words):
+        raise CheckpointError(
+            f"{where}: {len(set(words)):,} words, expected {config.vocab_size - 1:,}; "
+            "copy the folder again"
+        )
+    return words

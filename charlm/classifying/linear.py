@@ -11,19 +11,19 @@ Source:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from charlm.classifying.ngrams import Flat, Forms, Keys, word_ngrams
+from charlm.classifying.ngrams import Forms, Keys, word_ngrams
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class Counts(NamedTuple):
+class Sparse(NamedTuple):
     """A sparse matrix: `values` at (`rows`, `columns`)."""
 
     rows: Ints
@@ -33,33 +33,17 @@ class Counts(NamedTuple):
 
     def times(self, weights: Floats) -> Floats:
         """Return this matrix times one of (columns, labels)."""
-        return np.stack(
-            [
-                np.bincount(
-                    self.rows, weights=self.values * w[self.columns], minlength=self.shape[0]
-                )
-                for w in weights.T
-            ],
-            axis=1,
-        )
+        return _gathered(self.rows, self.columns, self.values, weights, self.shape[0])
 
     def transposed_times(self, errors: Floats) -> Floats:
         """Return the transpose of this matrix times one of (rows, labels)."""
-        return np.stack(
-            [
-                np.bincount(
-                    self.columns, weights=self.values * e[self.rows], minlength=self.shape[1]
-                )
-                for e in errors.T
-            ],
-            axis=1,
-        )
+        return _gathered(self.columns, self.rows, self.values, errors, self.shape[1])
 
-    def take(self, chosen: npt.NDArray[np.bool_]) -> Counts:
+    def take(self, chosen: npt.NDArray[np.bool_]) -> Sparse:
         """Return the rows that are chosen, renumbered."""
         kept = chosen[self.rows]
         numbers = np.cumsum(chosen) - 1
-        return Counts(
+        return Sparse(
             numbers[self.rows[kept]],
             self.columns[kept],
             self.values[kept],
@@ -67,39 +51,99 @@ class Counts(NamedTuple):
         )
 
 
-def occurrences(flat: Flat, forms: Forms, order: int) -> tuple[Keys, Ints]:
-    """Return the keys of all n-grams of some texts, and the text each is in."""
+def _gathered(targets: Ints, sources: Ints, values: Floats, given: Floats, number: int) -> Floats:
+    columns = [
+        np.bincount(targets, weights=values * column[sources], minlength=number)
+        for column in given.T
+    ]
+    return np.stack(columns, axis=1)
+
+
+class Bags(NamedTuple):
+    """The n-grams of texts, (texts, n-grams): `longer` + `words` times `parts`.
+
+    Attributes:
+        words: (texts, forms), how often each text has each form of a word.
+        parts: (forms, n-grams), what a form consists of: itself and its characters. Few forms
+            make many texts, so that this is far smaller than the characters of all texts.
+        longer: (texts, n-grams), those of several words.
+    """
+
+    words: Sparse
+    parts: Sparse
+    longer: Sparse
+
+    def times(self, weights: Floats) -> Floats:
+        """Return the n-grams of texts times (n-grams, labels)."""
+        return self.words.times(self.parts.times(weights)) + self.longer.times(weights)
+
+    def transposed_times(self, errors: Floats) -> Floats:
+        """Return the transpose of the n-grams of texts times (texts, labels)."""
+        of_words = self.parts.transposed_times(self.words.transposed_times(errors))
+        return of_words + self.longer.transposed_times(errors)
+
+    def take(self, chosen: npt.NDArray[np.bool_]) -> Bags:
+        """Return the texts that are chosen."""
+        return self._replace(words=self.words.take(chosen), longer=self.longer.take(chosen))
+
+
+def build_bags(
+    texts: Sequence[Sequence[str]], chars: tuple[int, int], order: int, min_count: int = 1
+) -> tuple[Keys, Bags]:
+    """Return the keys of all n-grams seen often enough, sorted, and which text has which.
+
+    Args:
+        texts: cut into words.
+        chars: shortest and longest n-grams of characters within words; (0, 0) for none.
+        order: words in the longest n-gram.
+        min_count: leave out n-grams seen less often.
+    """
+    forms = Forms(chars)
+    flat = forms.flatten(texts)
     hashes, parts, starts = forms.arrays()
-    found = list(word_ngrams(flat, hashes, order))
-    sizes = (starts[1:] - starts[:-1])[flat.forms]
-    if sizes.sum():
-        ends = np.cumsum(sizes)
-        inside = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
-        found.append(
-            (parts[np.repeat(starts[flat.forms], sizes) + inside], np.repeat(flat.texts, sizes))
-        )
-    keys, texts = zip(*found, strict=True)
-    return np.concatenate(keys), np.concatenate(texts)
-
-
-def count_ngrams(keys: Keys, texts: Ints, number: int, min_count: int) -> tuple[Keys, Counts]:
-    """Return the keys seen often enough, sorted, and which text has which."""
-    known, columns, seen = np.unique(keys, return_inverse=True, return_counts=True)
-    kept = seen >= min_count
-    renumbered = np.cumsum(kept) - 1
-    inside = kept[columns]
-    pairs = texts[inside] * int(kept.sum()) + renumbered[columns[inside]]
-    pairs = np.unique(pairs)
-    width = max(1, int(kept.sum()))
-    return known[kept], Counts(
-        pairs // width, pairs % width, np.ones(len(pairs)), (number, int(kept.sum()))
+    uses = np.bincount(flat.forms, minlength=len(hashes))
+    owners = np.repeat(np.arange(len(hashes)), np.diff(starts))
+    longer = list(word_ngrams(flat, hashes, order))[1:]
+    keys = np.concatenate([hashes, parts, *(found for found, _ in longer)])
+    seen = np.concatenate(
+        [uses, uses[owners], np.ones(len(keys) - len(hashes) - len(parts), dtype=np.int64)]
+    )
+    known, columns = np.unique(keys, return_inverse=True)
+    kept = np.bincount(columns, weights=seen) >= min_count
+    numbers = np.cumsum(kept) - 1
+    split = len(hashes) + len(parts)
+    of_forms = np.concatenate([np.arange(len(hashes)), owners])
+    of_texts = np.concatenate([np.zeros(0, np.int64), *(where for _, where in longer)])
+    width = int(kept.sum())
+    return known[kept], Bags(
+        _counted(flat.texts, flat.forms, (flat.number, len(hashes))),
+        _chosen(of_forms, columns[:split], kept, numbers, (len(hashes), width)),
+        _chosen(of_texts, columns[split:], kept, numbers, (flat.number, width)),
     )
 
 
-def log_ratios(counts: Counts, labels: Ints, number: int, smoothing: float = 1.0) -> Floats:
+def _chosen(
+    rows: Ints,
+    columns: Ints,
+    kept: npt.NDArray[np.bool_],
+    numbers: Ints,
+    shape: tuple[int, int],
+) -> Sparse:
+    inside = kept[columns]
+    return _counted(rows[inside], numbers[columns[inside]], shape)
+
+
+def _counted(rows: Ints, columns: Ints, shape: tuple[int, int]) -> Sparse:
+    """Return a matrix of how often each place comes."""
+    places, counts = np.unique(rows * max(1, shape[1]) + columns, return_counts=True)
+    width = max(1, shape[1])
+    return Sparse(places // width, places % width, counts.astype(np.float64), shape)
+
+
+def log_ratios(bags: Bags, labels: Ints, number: int, smoothing: float = 1.0) -> Floats:
     """Return how much each n-gram speaks for each label, (n-grams, labels), in nats."""
     gold = np.eye(number)[labels]
-    inside = counts.transposed_times(gold)
+    inside = bags.transposed_times(gold)
     outside = inside.sum(axis=1, keepdims=True) - inside
     inside, outside = inside + smoothing, outside + smoothing
     ratios: Floats = np.log(inside / inside.sum(axis=0)) - np.log(outside / outside.sum(axis=0))
@@ -114,7 +158,7 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def fit_linear(
-    counts: Counts,
+    bags: Bags,
     labels: Ints,
     number: int,
     *,
@@ -127,20 +171,20 @@ def fit_linear(
     Args:
         penalty: how much a squared factor u costs, in nats a text.
     """
-    ratios = log_ratios(counts, labels, number)
+    ratios = log_ratios(bags, labels, number)
     ratios = np.sign(ratios) * np.abs(ratios) ** power
-    rows = counts.shape[0]
+    rows = len(labels)
     gold = np.eye(number)[labels]
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         factors, bias = flat[:-number].reshape(-1, number), flat[-number:]
-        scores = log_softmax(counts.times(ratios * factors) + bias)
+        scores = log_softmax(bags.times(ratios * factors) + bias)
         errors = (np.exp(scores) - gold) / rows
         value = -float((scores * gold).sum()) / rows + 0.5 * penalty * float((factors**2).sum())
-        slope = ratios * counts.transposed_times(errors) + penalty * factors
+        slope = ratios * bags.transposed_times(errors) + penalty * factors
         return value, np.concatenate([slope.ravel(), errors.sum(axis=0)])
 
-    start = np.zeros(counts.shape[1] * number + number)
+    start = np.zeros(ratios.shape[0] * number + number)
     start[-number:] = np.log(np.maximum(gold.mean(axis=0), 1e-9))
     best = minimize(loss, start, iterations)
     return ratios * best[:-number].reshape(-1, number), best[-number:]

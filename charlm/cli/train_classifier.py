@@ -9,6 +9,7 @@ import click
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_file
 from charlm.cli.options import config_from, json_option, options_from
+from charlm.cli.train import _STATUS as STATUS
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 
 if TYPE_CHECKING:
@@ -63,22 +64,25 @@ def classifier(
     if result is None:
         raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
-    return 0
+    return STATUS.get(result.signal, 130) if result.interrupted else 0
 
 
 def _show_result(result: ClassifierResult, *, as_json: bool) -> None:
     from charlm.base.durations import format_duration
     from charlm.render.classes import accuracy_words
-    from charlm.render.console import out
+    from charlm.render.console import out, talk
     from charlm.render.machine import emit
     from charlm.render.tables import count, show_facts
 
+    if result.interrupted:
+        talk("charlm: stopped; the best so far is saved")
     held = [("valid", result.valid), ("test", result.test)]
     if as_json:
         keys = ("name", "kind", "parameters", "steps", "epochs", "duration_seconds")
         record: dict[str, Any] = {key: getattr(result, key) for key in keys}
         record |= {"texts_per_second": result.texts_per_second, "device": result.device}
-        emit(record | {part: found.record() if found else None for part, found in held})
+        record |= {part: found.record() if found else None for part, found in held}
+        emit(record | ({"interrupted": True} if result.interrupted else {}))
         return
     took, speed = format_duration(result.duration_seconds), result.texts_per_second
     facts = [
@@ -87,7 +91,7 @@ def _show_result(result: ClassifierResult, *, as_json: bool) -> None:
             f"{result.name} in {result.folder}, {result.labels} labels, "
             f"{count(result.parameters)} parameters",
         ),
-        ("trained", f"in {took}, {speed:,.0f} texts a second"),
+        ("trained", f"{result.epochs:.3g} epochs in {took}, {speed:,.0f} texts a second"),
     ]
     facts += [(part, accuracy_words(found)) for part, found in held if found is not None]
     show_facts(facts)

@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from charlm.base.config import to_json
+from charlm.base.errors import TaskError
 from charlm.classifying.classifier import Classifier
-from charlm.classifying.config import ClassifierConfig
+from charlm.classifying.config import ClassifierConfig, describe
 from charlm.classifying.folder import KIND, save_classifier
-from charlm.classifying.training import train_linear
-from charlm.classifying.words import split_words
+from charlm.classifying.joining import fit_shares
+from charlm.classifying.training import Arrays, joined, train_linear
 from charlm.store.checkpoint import MetricsLog, clear_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tasks.evaluate_classifier import Judgement, judge
-from charlm.tasks.labelled import LabelledTexts, hold_out, read_labelled, require_two_labels
+from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
+from charlm.tasks.train_classifier_data import ClassifierData, Part, read_classifier_data
+from charlm.tasks.train_classifier_layers import Layers, train_layers
 from charlm.tasks.train_events import Message, Saved, TrainEvent
 from charlm.tasks.train_folder import free_name, model_folder, require_free
 
@@ -47,17 +51,6 @@ class ClassifierResult:
     signal: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Data:
-    """All that a training reads."""
-
-    train: LabelledTexts
-    valid: LabelledTexts | None
-    test: LabelledTexts | None
-    labels: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-
 def train_classifier(
     files: Sequence[str],
     config: ClassifierTrainConfig,
@@ -80,99 +73,157 @@ def train_classifier(
     if name is not None:
         require_valid_name(name)
         require_free(model_folder(name), overwrite, can_resume=False)
-    data = _read(files, config)
+    data = read_classifier_data(files, config)
     yield from (Message(text=text, warning=True) for text in data.warnings)
-    folder = model_folder(name or free_name(data.train.name, overwrite))
-    held = f", {len(data.valid):,} held out" if data.valid else ""
+    folder = model_folder(name or free_name(data.train.texts.name, overwrite))
+    held = f", {len(data.valid.words):,} held out" if data.valid else ""
     yield Message(
-        text=f"{folder.name}: {len(data.train):,} texts to learn from, {len(data.labels)} labels"
-        + held
+        text=f"{folder.name}: {len(data.train.words):,} texts to learn from, "
+        f"{len(data.labels)} labels{held}"
     )
     with FolderLock(folder):
         if overwrite:
             clear_resume(folder)
-        yield from _train(folder, data, config, files)
+        yield from _Run(folder, data, config, list(files)).train()
 
 
-def _read(files: Sequence[str], config: ClassifierTrainConfig) -> _Data:
-    whole = read_labelled(files, config)
-    require_two_labels(whole)
-    valid = test = None
-    train = whole
-    if config.valid is not None:
-        valid = read_labelled([config.valid], config)
-    else:
-        train, valid = hold_out(whole, config.valid_fraction, config.seed)
-    if config.test is not None:
-        test = read_labelled([config.test], config)
-    labels = tuple(sorted(set(train.labels)))
-    warnings = list(whole.warnings)
-    for part in (valid if config.valid else None, test):
-        if part is None:
-            continue
-        warnings += part.warnings
-        unseen = sorted(set(part.labels) - set(labels))
-        if unseen:
-            shown = ", ".join(repr(label[:40]) for label in unseen[:5])
-            warnings.append(f"{part.name}: labels without a text to learn from: {shown}")
-    return _Data(train=train, valid=valid, test=test, labels=labels, warnings=tuple(warnings))
+class _Run:
+    """One training in a folder whose lock is held."""
+
+    def __init__(
+        self, folder: Path, data: ClassifierData, config: ClassifierTrainConfig, files: list[str]
+    ) -> None:
+        self.folder, self.data, self.config, self.files = folder, data, config, files
+        self._form = _form(config, data.labels)
+        self._linear: Arrays = {}
+        self._layers: Layers | None = None
+        self._shares: list[float] = []
+
+    def train(self) -> Iterator[TrainEvent | ClassifierResult]:
+        """Train both branches, join them, judge and save."""
+        begun = time.monotonic()
+        train = self.data.train.known()
+        valid = self.data.valid.known() if self.data.valid else None
+        with Interrupts() as interrupts:
+            if self.config.ngrams:
+                yield from self._train_linear(train, valid)
+            if self.config.num_layers and not (interrupts.signal and self._linear):
+                yield from self._train_layers(train, valid, interrupts)
+            seconds = time.monotonic() - begun
+            yield from self._finish(train, seconds, interrupts.signal)
+
+    def _train_linear(self, train: Part, valid: Part | None) -> Iterator[TrainEvent]:
+        config = self.config
+        form, arrays = train_linear(
+            self._form,
+            train.words,
+            train.gold,
+            min_count=config.min_count,
+            penalty=config.penalty,
+        )
+        if not form.ngrams:
+            raise TaskError(
+                f"no n-gram is seen {config.min_count:,} times; give a smaller --min-count"
+            )
+        self._form, self._linear = form, arrays
+        self._shares, nats = [1.0], float("nan")
+        found = ""
+        if valid is not None and len(valid.gold):
+            logits = self._linear_logits(valid)
+            self._shares, nats = fit_shares([logits], valid.gold)
+            right = float((logits.argmax(axis=1) == valid.gold).mean())
+            found = f"  valid {right:.2%} right, {nats:.4f} nats"
+        yield Message(text=f"n-grams: {self._form.ngrams:,}{found}")
+
+    def _linear_logits(self, part: Part) -> npt.NDArray[np.float32]:
+        form = dataclasses.replace(self._form, num_layers=0)
+        return Classifier(form, [], self._linear).logits(part.words)
+
+    def _train_layers(
+        self, train: Part, valid: Part | None, interrupts: Interrupts
+    ) -> Iterator[TrainEvent]:
+        yield Message(text="preparing the layers (the first time compiles kernels, some seconds)")
+        linear = None
+        if self._linear:
+            has_valid = valid is not None and len(valid.gold)
+            linear = self._linear_logits(valid) if valid and has_valid else _NO_LOGITS
+        form = dataclasses.replace(self._form, num_layers=self.config.num_layers)
+        self._layers = yield from train_layers(form, self.config, train, valid, linear, interrupts)
+        self._shares = self._layers.shares
+
+    def _finish(
+        self, train: Part, seconds: float, signal: str
+    ) -> Iterator[TrainEvent | ClassifierResult]:
+        layers = self._layers
+        form = dataclasses.replace(self._form, num_layers=0) if layers is None else layers.config
+        words = [] if layers is None else layers.words
+        tensors = joined(self._linear, {} if layers is None else layers.arrays, self._shares)
+        classifier = Classifier(form, words, tensors)
+        valid, test = (
+            judge(classifier, part.texts) if part else None
+            for part in (self.data.valid, self.data.test)
+        )
+        result = ClassifierResult(
+            name=self.folder.name,
+            kind=KIND,
+            folder=str(self.folder),
+            parameters=sum(array.size for key, array in tensors.items() if key != "ngram_keys"),
+            steps=layers.steps if layers else 1,
+            epochs=layers.epochs if layers else 1.0,
+            duration_seconds=seconds,
+            texts_per_second=len(train.words) * (layers.epochs if layers else 1.0) / seconds,
+            device="cpu",
+            labels=len(form.labels),
+            valid=valid,
+            test=test,
+            interrupted=bool(signal),
+            signal=signal,
+        )
+        training = self._training(result, len(train.words))
+        card = _card(self.folder.name, form, training)
+        save_classifier(self.folder, form, words, tensors, training=training, card=card)
+        with MetricsLog(self.folder) as log:  # also clears that of a model that was replaced
+            if valid:
+                log.append({"kind": "valid", "step": result.steps, **valid.record()})
+        yield Saved(step=result.steps, folder=str(self.folder))
+        yield result
+
+    def _training(self, result: ClassifierResult, texts: int) -> dict[str, Any]:
+        return {
+            "config": to_json(self.config),
+            "corpus": self.files,
+            "corpus_sha256": self.data.train.texts.sha256,
+            "description": " ".join(self.files),
+            "parameters": result.parameters,
+            "texts": texts,
+            "steps": result.steps,
+            "epochs": result.epochs,
+            "duration_seconds": result.duration_seconds,
+            "shares": self._shares,
+            "valid": result.valid.record() if result.valid else None,
+            "test": result.test.record() if result.test else None,
+        }
 
 
-def _train(
-    folder: Path, data: _Data, config: ClassifierTrainConfig, files: Sequence[str]
-) -> Iterator[TrainEvent | ClassifierResult]:
-    begun = time.monotonic()
-    form = ClassifierConfig(
-        labels=data.labels,
+_NO_LOGITS = np.zeros((0, 0), dtype=np.float32)  # where nothing is held out
+
+
+def _form(config: ClassifierTrainConfig, labels: tuple[str, ...]) -> ClassifierConfig:
+    """Return the form of a classifier before its words and n-grams are known."""
+    return ClassifierConfig(
+        labels=labels,
         lowercase=config.lowercase,
+        ngrams=0,
         order=max(1, config.ngrams),
         shortest_chars=3 if config.char_ngrams else 0,
         longest_chars=config.char_ngrams,
-    )
-    words = [split_words(text, lowercase=config.lowercase) for text in data.train.texts]
-    places = {label: place for place, label in enumerate(data.labels)}
-    gold = np.array([places[label] for label in data.train.labels], dtype=np.int64)
-    form, tensors = train_linear(
-        form, words, gold, min_count=config.min_count, penalty=config.penalty
-    )
-    seconds = time.monotonic() - begun
-    classifier = Classifier(form, tensors)
-    valid = judge(classifier, data.valid) if data.valid else None
-    test = judge(classifier, data.test) if data.test else None
-    parameters = sum(array.size for key, array in tensors.items() if key != "ngram_keys")
-    training: dict[str, Any] = {
-        "config": to_json(config),
-        "corpus": list(files),
-        "corpus_sha256": data.train.sha256,
-        "description": " ".join(files),
-        "parameters": parameters,
-        "texts": len(data.train),
-        "steps": 1,
-        "epochs": 1.0,
-        "duration_seconds": seconds,
-        "valid": valid.record() if valid else None,
-        "test": test.record() if test else None,
-    }
-    save_classifier(
-        folder, form, tensors, training=training, card=_card(folder.name, form, training)
-    )
-    with MetricsLog(folder) as log:  # also clears that of a model that was replaced
-        if valid:
-            log.append({"kind": "valid", "step": 1, **valid.record()})
-    yield Saved(step=1, folder=str(folder))
-    yield ClassifierResult(
-        name=folder.name,
-        kind=KIND,
-        folder=str(folder),
-        parameters=parameters,
-        steps=1,
-        epochs=1.0,
-        duration_seconds=seconds,
-        texts_per_second=len(data.train) / max(1e-9, seconds),
-        device="cpu",
-        labels=len(data.labels),
-        valid=valid,
-        test=test,
+        pooling=config.pooling,
+        num_layers=max(1, config.num_layers),  # until it is known whether there will be any
+        longest=config.longest,
+        word_dim=config.word_dim,
+        subword_dim=config.subword_dim,
+        cell=config.cell,
+        hidden_size=config.hidden_size,
     )
 
 
@@ -182,8 +233,9 @@ def _card(name: str, form: ClassifierConfig, training: dict[str, Any]) -> str:
     lines = [
         f"# {name}",
         "",
-        f"A text classifier ({len(form.labels)} labels: {shown}{more}), trained with charlm.",
+        f"A text classifier ({describe(form)}), trained with charlm.",
         "",
+        f"- labels: {shown}{more}",
         f"- texts: {safe_text(training['description'])}, {training['texts']:,} to learn from",
     ]
     lines += [

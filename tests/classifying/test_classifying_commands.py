@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-TRAIN = ("train", "classifier", "-q")
+TRAIN = ("train", "classifier", "-q", "--num-layers", "0")
 
 
 @pytest.fixture
@@ -147,3 +147,26 @@ def test_a_model_of_that_name_is_not_replaced_unasked(charlm, trained):
     assert status == 1
     assert "exists; add --overwrite to replace it" in err
     assert charlm(*TRAIN, trained, "-o", "r", "--overwrite")[0] == 0
+
+
+def test_layers_and_ngrams_together(charlm, reviews):
+    line = ("train", "classifier", reviews, "-o", "both", "--epochs", "3", "--hidden-size", "8")
+    status, out, err = charlm(*line, "--threads", "1", "--json")
+    record = json.loads(out)
+    assert (status, record["epochs"], record["steps"]) == (0, 3.0, 6)
+    assert "epoch 3  loss " in err
+    status, out, _ = charlm("classify", "-m", "both", "a good book", "", "an awful play")
+    assert [line.split("\t")[0] for line in out.splitlines()][::2] == ["pos", "neg"]
+
+
+def test_a_classifier_without_branches_is_refused(charlm, reviews):
+    status, _, err = charlm(*TRAIN, reviews, "--ngrams", "0")
+    assert (status, "--num-layers must be at least 1 where ngrams is 0" in err) == (2, True)
+
+
+def test_ngrams_that_are_all_too_rare_are_told(charlm, reviews):
+    assert charlm(*TRAIN, reviews, "--min-count", "1000") == (
+        1,
+        "",
+        "charlm: no n-gram is seen 1,000 times; give a smaller --min-count\n",
+    )

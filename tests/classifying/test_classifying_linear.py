@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 from charlm.classifying.branch import LinearBranch, sum_rows
 from charlm.classifying.linear import (
-    count_ngrams,
+    build_bags,
     fit_linear,
     log_ratios,
     log_softmax,
     minimize,
-    occurrences,
 )
 from charlm.classifying.ngrams import Forms, hash_text, mixed, word_ngrams
 from charlm.classifying.words import split_words
@@ -73,23 +72,49 @@ def test_characters_of_a_word_and_its_frame():
     assert parts.tolist() == [hash_text(f"\0{part}") for part in ("<ab", "ab>", "<ab>")]
 
 
-def counts_of(texts, order=1, min_count=1):
-    forms = Forms()
-    flat = forms.flatten(texts)
-    keys, where = occurrences(flat, forms, order)
-    return count_ngrams(keys, where, flat.number, min_count)
+def bags_of(texts, order=1, min_count=1):
+    return build_bags(texts, (0, 0), order, min_count)
 
 
-def test_ngrams_are_counted_once_a_text_and_rare_ones_left_out():
-    known, counts = counts_of([["a", "a", "b"], ["a"], ["c"]], min_count=2)
+def dense(bags):
+    return bags.times(np.eye(bags.parts.shape[1]))
+
+
+def test_ngrams_are_counted_and_rare_ones_left_out():
+    known, bags = bags_of([["a", "a", "b"], ["a"], ["c"]], min_count=2)
     assert known.tolist() == [hash_text("a")]
-    assert (counts.rows.tolist(), counts.values.tolist()) == ([0, 1], [1.0, 1.0])
+    assert dense(bags).tolist() == [[2.0], [1.0], [0.0]]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["ab", "abc", "d"]), max_size=5), min_size=1, max_size=5),
+    st.integers(1, 3),
+)
+def test_bags_hold_every_ngram_of_words_and_characters(texts, order):
+    texts = [*texts, ["e"]]
+    known, bags = build_bags(texts, (3, 4), order)
+    wanted = np.zeros((len(texts), len(known)))
+    forms = Forms((3, 4))
+    for row, words in enumerate(texts):
+        forms.clear()
+        flat = forms.flatten([words])
+        hashes, parts, starts = forms.arrays()
+        keys = [key for grams, _ in word_ngrams(flat, hashes, order) for key in grams.tolist()]
+        for form in flat.forms:
+            keys += parts[starts[form] : starts[form + 1]].tolist()
+        for key in keys:
+            wanted[row, known.tolist().index(key)] += 1
+    assert dense(bags).tolist() == wanted.tolist()
+    errors = np.arange(2.0 * len(texts)).reshape(-1, 2)
+    np.testing.assert_allclose(bags.transposed_times(errors), wanted.T @ errors)
+    chosen = np.arange(len(texts)) % 2 == 0
+    assert dense(bags.take(chosen)).tolist() == wanted[chosen].tolist()
 
 
 def test_log_ratios_by_hand():
     """Of `a` in both texts of label 0, with one added: p = 3/4, q = 1/3; of `b`: 1/4, 2/3."""
-    known, counts = counts_of([["a"], ["a"], ["b"]])
-    found = log_ratios(counts, np.array([0, 0, 1]), 2)
+    known, bags = bags_of([["a"], ["a"], ["b"]])
+    found = log_ratios(bags, np.array([0, 0, 1]), 2)
     a, b = (known.tolist().index(hash_text(letter)) for letter in "ab")
     assert found[a] == pytest.approx([np.log((3 / 4) / (1 / 3)), np.log((1 / 3) / (3 / 4))])
     assert found[b] == pytest.approx([np.log((1 / 4) / (2 / 3)), np.log((2 / 3) / (1 / 4))])
@@ -108,10 +133,10 @@ def test_least_squares_are_found():
 
 def test_the_fit_is_where_the_slope_is_nothing():
     """At the least loss every bias has as much probability as its label has texts."""
-    _, counts = counts_of([["a"], ["a", "b"], ["b"], ["c"], ["a", "c"]])
+    _, bags = bags_of([["a"], ["a", "b"], ["b"], ["c"], ["a", "c"]])
     labels = np.array([0, 0, 1, 2, 0])
-    weights, bias = fit_linear(counts, labels, 3, penalty=1e-2, iterations=500)
-    probabilities = np.exp(log_softmax(counts.times(weights) + bias))
+    weights, bias = fit_linear(bags, labels, 3, penalty=1e-2, iterations=500)
+    probabilities = np.exp(log_softmax(bags.times(weights) + bias))
     assert probabilities.mean(axis=0) == pytest.approx([3 / 5, 1 / 5, 1 / 5], abs=5e-3)
 
 
@@ -120,20 +145,21 @@ def test_the_fit_is_where_the_slope_is_nothing():
     st.integers(1, 3),
 )
 def test_texts_have_the_same_logits_together_and_alone(texts, order):
-    known, _ = counts_of([list("abcabdacf")], order)
+    known, _ = bags_of([list("abcabdacf")], order)
     weights = np.random.default_rng(1).normal(size=(len(known), 3)).astype(np.float32)
-    together = LinearBranch(known, weights, order, (0, 0)).logits(texts)
-    alone = [LinearBranch(known, weights, order, (0, 0)).logits([text])[0] for text in texts]
+
+    def branch():
+        return LinearBranch(known, weights, np.ones(3, np.float32), order, (0, 0))
+
+    together = branch().logits(texts)
+    alone = [branch().logits([text])[0] for text in texts]
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
 
 
 def test_logits_are_the_sums_of_weights_also_when_forms_come_later():
-    forms = Forms((3, 3))
-    flat = forms.flatten([["ab", "cd"]])
-    keys, where = occurrences(flat, forms, 2)
-    known, _ = count_ngrams(keys, where, 1, 1)
+    known, _ = build_bags([["ab", "cd"]], (3, 3), 2)
     weights = np.arange(1.0, 2 * len(known) + 1, dtype=np.float32).reshape(-1, 2)
-    branch = LinearBranch(known, weights, 2, (3, 3))
+    branch = LinearBranch(known, weights, np.zeros(2, np.float32), 2, (3, 3))
     assert branch.logits([["zz"]]).tolist() == [[0.0, 0.0]]
     assert branch.logits([["ab", "cd"], []]).tolist() == [weights.sum(axis=0).tolist(), [0.0, 0.0]]
     assert len(known) == 2 + 4 + 1

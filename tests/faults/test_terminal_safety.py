@@ -79,7 +79,7 @@ def save_labels(folder):
         "ngram_weights": np.ones((3, len(EVIL)), np.float32),
     }
     config = ClassifierConfig(labels=EVIL, ngrams=3)
-    save_classifier(folder, config, tensors, training={"note": TEXT}, card=TEXT)
+    save_classifier(folder, config, [], tensors, training={"note": TEXT}, card=TEXT)
 
 
 def save_tags(folder):
@@ -89,7 +89,10 @@ def save_tags(folder):
     rng = np.random.default_rng(0)
     shapes = config.tensor_shapes().items()
     tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
-    save_tagger(folder, config, ["the", EVIL[0]], tensors, training={"note": TEXT}, card=TEXT)
+    parts = [f"p{number}" for number in range(8)]
+    save_tagger(
+        folder, config, ["the", EVIL[0]], parts, tensors, training={"note": TEXT}, card=TEXT
+    )
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +175,7 @@ LINES = [
     ["classify", "-m", "labels", TEXT, "--json", "--top", "99"],
     ["evaluate", "-m", "labels", f"{NAME}.pairs"],
     ["evaluate", "-m", "labels", f"{NAME}.csv"],
-    ["train", "classifier", f"{NAME}.csv", "-o", "told"],
+    ["train", "classifier", f"{NAME}.csv", "-o", "told", "--epochs", "1"],
     ["train", "classifier", f"{NAME}.pairs"],
     ["tag", "-m", "tags", TEXT, "the cat"],
     ["tag", "-m", "tags", "--json", TEXT],

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from charlm.base.config import check, setting
 from charlm.engine.layers import Float32
-from charlm.text.subwords import SubwordConfig, subword_ids
+from charlm.text.subwords import SubwordConfig, known_subword_ids, subword_ids
 
 UNKNOWN = 0
 """The row of all words that the vocabulary lacks."""
@@ -53,6 +53,7 @@ class WordInput:
         ids: Mapping[str, int],
         tensors: Mapping[str, Float32],
         prefix: str = "",
+        parts: Mapping[str, int] | None = None,
     ) -> None:
         """Take over the tables.
 
@@ -61,8 +62,10 @@ class WordInput:
             ids: of the known words, from 1 to `config.vocab_size` - 1.
             tensors: by the names of `config.tensor_shapes()`, after `prefix`.
             prefix: what stands before those names, as `input.`.
+            parts: the known parts of words by their ids; None takes buckets.
         """
         self.config = config
+        self._parts = parts
         self._ids = ids
         self._words = tensors[f"{prefix}words.weight"]
         self._subwords = tensors[f"{prefix}subwords.weight"]
@@ -91,6 +94,12 @@ class WordInput:
             self._kept = np.concatenate([self._kept, np.empty_like(self._kept)])
         own = self.config.word_dim
         self._kept[row, :own] = self._words[self._ids.get(word, UNKNOWN)]
-        parts = self._subwords[subword_ids(word, self.config)]
+        known = self._parts
+        ids = (
+            subword_ids(word, self.config)
+            if known is None
+            else known_subword_ids(word, self.config, known)
+        )
+        parts = self._subwords[ids]
         self._kept[row, own:] = parts.mean(axis=0)
         self._rows[word] = row

@@ -16,13 +16,14 @@ from charlm.tagging.config import TaggerConfig
 from charlm.tagging.tagger import Tagger
 
 KIND = "tagger"
-WORDS_FILE = "words.txt"
+WORDS_FILE, PARTS_FILE = "words.txt", "parts.txt"
 
 
 def save_tagger(
     folder: Path,
     config: TaggerConfig,
     words: Sequence[str],
+    parts: Sequence[str],
     tensors: Mapping[str, npt.NDArray[Any]],
     *,
     training: dict[str, Any],
@@ -34,16 +35,16 @@ def save_tagger(
         kind=KIND,
         model_config=to_json(config),
         tokenizer_config={"name": "words"},
-        tokenizer_files={WORDS_FILE: words_file(words)},
+        tokenizer_files={WORDS_FILE: as_lines(words), PARTS_FILE: as_lines(parts)},
         tensors=tensors,
         training=training,
         card=card,
     )
 
 
-def words_file(words: Sequence[str]) -> bytes:
-    """Return words as lines; none of them holds a line end."""
-    return "".join(f"{word}\n" for word in words).encode("utf-8", "surrogatepass")
+def as_lines(texts: Sequence[str]) -> bytes:
+    """Return words or parts of them as lines; none of them holds a line end."""
+    return "".join(f"{text}\n" for text in texts).encode("utf-8", "surrogatepass")
 
 
 def restore_tagger(stored: StoredModel) -> Tagger:
@@ -60,18 +61,19 @@ def restore_tagger(stored: StoredModel) -> Tagger:
         raise CheckpointError(str(error)) from error
     tensors = stored.tensors(shapes)
     plain = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
-    return Tagger(config, _words(stored, config.words), plain)
+    words = _lines(stored, WORDS_FILE, config.words)
+    return Tagger(config, words, _lines(stored, PARTS_FILE, config.buckets - 1), plain)
 
 
-def _words(stored: StoredModel, number: int) -> list[str]:
-    where = f"{stored.folder}/{WORDS_FILE}"
+def _lines(stored: StoredModel, name: str, number: int) -> list[str]:
+    where = f"{stored.folder}/{name}"
     try:
-        text = stored.tokenizer_files.get(WORDS_FILE, b"").decode("utf-8", "surrogatepass")
+        text = stored.tokenizer_files.get(name, b"").decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
     words = text.split("\n")[:-1]
     if len(words) != number or len(set(words)) != number:
         raise CheckpointError(
-            f"{where}: {len(set(words)):,} words, expected {number:,}; copy the folder again"
+            f"{where}: {len(set(words)):,} lines, expected {number:,}; copy the folder again"
         )
     return words

@@ -22,13 +22,18 @@ class Tagger:
     """Tags for sentences of words."""
 
     def __init__(
-        self, config: TaggerConfig, words: Sequence[str], tensors: Mapping[str, Float32]
+        self,
+        config: TaggerConfig,
+        words: Sequence[str],
+        parts: Sequence[str],
+        tensors: Mapping[str, Float32],
     ) -> None:
         """Prepare the network.
 
         Args:
             config: its form.
             words: all that were seen in training; the first have vectors of their own.
+            parts: of words that are known, in the order of their ids from 1.
             tensors: by the names of `config.tensor_shapes()`.
         """
         self.config = config
@@ -36,7 +41,8 @@ class Tagger:
         self.tensors = tensors
         known = self.words[: config.vocab_size - 1]
         ids = {word: row for row, word in enumerate(known, 1)}
-        self._input = WordInput(config.input, ids, tensors, INPUT)
+        numbers = {part: number for number, part in enumerate(parts, 1)}
+        self._input = WordInput(config.input, ids, tensors, INPUT, numbers)
         self._rnn = BiRNN(config.rnn, tensors, RNN)
         self._weight = np.ascontiguousarray(tensors["output.weight"].T)
         self._bias = tensors["output.bias"]

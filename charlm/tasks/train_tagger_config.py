@@ -39,7 +39,9 @@ class TaggerTrainConfig:
     num_layers: int = setting(1, "recurrent layers, each in both directions", ge=1, le=16)
     word_dim: int = setting(128, "numbers of a word's own vector", ge=1, le=4096)
     subword_dim: int = setting(96, "numbers of the vector of a word's parts", ge=1, le=4096)
-    buckets: int = setting(16_384, "buckets of hashed parts of words", ge=2, le=1 << 24)
+    affixes: int = setting(4, "longest prefix and suffix, in letters", ge=0, le=10)
+    max_ngram: int = setting(4, "longest n-gram of letters; 0 for none", ge=0, le=10)
+    min_part_count: int = setting(3, "parts of words are known from so many words on", ge=1)
     min_count: int = setting(2, "words seen less often are known by their parts alone", ge=1)
     crf: bool | None = setting(
         None, "weigh whole sequences of tags; default for BIO labels (B-X, I-X, O)"

@@ -15,6 +15,7 @@ from charlm.tagging.reading import Sentence, read_sentences
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
 from charlm.text.corpora import open_corpus
 from charlm.text.corpus import Corpus
+from charlm.text.subwords import SubwordConfig, count_parts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +67,10 @@ def read_annotated(specs: Sequence[str], column: str, encoding_errors: str = "st
     )
 
 
-def settle_form(data: Annotated, config: TaggerTrainConfig) -> tuple[TaggerConfig, list[str]]:
-    """Return the form of the tagger, and all words seen, the most frequent first.
+def settle_form(
+    data: Annotated, config: TaggerTrainConfig
+) -> tuple[TaggerConfig, list[str], list[str]]:
+    """Return the form of the tagger, all words seen, the most frequent first, and known parts.
 
     Raises:
         CorpusError: if there is a single tag, or far too many.
@@ -84,6 +87,9 @@ def settle_form(data: Annotated, config: TaggerTrainConfig) -> tuple[TaggerConfi
             f"{config.column or 'the last'!r} the column of the tags?"
         )
     words = sorted(counts, key=lambda word: (-counts[word], word))
+    within = SubwordConfig(affixes=config.affixes, max_ngram=config.max_ngram)
+    numbers = count_parts(counts, within)
+    parts = sorted(part for part, times in numbers.items() if times >= config.min_part_count)
     known = sum(count >= config.min_count for count in counts.values())
     form = TaggerConfig(
         tags=tuple(tags),
@@ -93,10 +99,12 @@ def settle_form(data: Annotated, config: TaggerTrainConfig) -> tuple[TaggerConfi
         vocab_size=known + 1,
         word_dim=config.word_dim,
         subword_dim=config.subword_dim,
-        buckets=config.buckets,
+        buckets=max(2, len(parts) + 1),
+        affixes=config.affixes,
+        max_ngram=config.max_ngram,
         cell=config.cell,
         reset=config.reset,
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
     )
-    return form, words
+    return form, words, parts

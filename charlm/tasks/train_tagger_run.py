@@ -61,7 +61,7 @@ class Run:
     ) -> None:
         self.folder, self.config, self.corpus = folder, config, corpus
         self.data, self.valid, self.test = data, valid, test
-        self.form, self.words = settle_form(data, config)
+        self.form, self.words, self.parts = settle_form(data, config)
         self._found = found
         state = found.state if found else {}
         self._begun = float(state.get("seconds", 0.0))
@@ -73,7 +73,7 @@ class Run:
     def train(self) -> Iterator[TrainEvent]:
         """Train, look, save, and tell the result."""
         use_threads(self.config.threads)
-        ids = TagData(self.data.sentences, self.form, self.words)
+        ids = TagData(self.data.sentences, self.form, self.words, self.parts)
         yield from self._introduce(ids)
         self.trainer = self._build(ids)
         if self._found is not None:
@@ -192,7 +192,7 @@ class Run:
         if self.valid is None:
             return
         arrays = self.trainer.arrays()
-        found = measure(Tagger(self.form, self.words, arrays), self.valid.sentences)
+        found = measure(Tagger(self.form, self.words, self.parts, arrays), self.valid.sentences)
         is_best = self._best is None or found.accuracy >= self._best[0]
         if is_best:
             self._best = found.accuracy, arrays
@@ -203,7 +203,7 @@ class Run:
     def _finish(self, log: MetricsLog) -> Iterator[TrainEvent]:
         yield from self._look(self.trainer.step, log)
         arrays = self._arrays()
-        tagger = Tagger(self.form, self.words, arrays)
+        tagger = Tagger(self.form, self.words, self.parts, arrays)
         valid, test = (
             None if held is None else measure(tagger, held.sentences)
             for held in (self.valid, self.test)
@@ -252,7 +252,9 @@ class Run:
             "test": None if test is None else short_figures(test),
         }
         card = _card(self.folder.name, self.form, training)
-        save_tagger(self.folder, self.form, self.words, arrays, training=training, card=card)
+        save_tagger(
+            self.folder, self.form, self.words, self.parts, arrays, training=training, card=card
+        )
 
     def _epochs(self) -> float:
         return self._words / max(1, self.data.words)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from charlm.base.config import check, setting
 
@@ -36,6 +37,24 @@ def subword_ids(word: str, config: SubwordConfig) -> list[int]:
     return [_bucket(part, config.buckets) for part in _parts(word, config)]
 
 
+def count_parts(words: Iterable[str], config: SubwordConfig) -> Counter[str]:
+    """Return in how many distinct words each part comes that is not a word as a whole."""
+    return Counter(part for word in words for part in set(_parts_within(word, config)))
+
+
+def known_subword_ids(word: str, config: SubwordConfig, known: Mapping[str, int]) -> list[int]:
+    """Return the ids of those parts of a word that are known, the whole word not among them.
+
+    Unlike buckets, which a part never seen shares with others, such ids say nothing where nothing
+    is known; then there is the one id 0.
+
+    Example:
+        >>> known_subword_ids("cats", SubwordConfig(), {"es": 1, "n<ca": 2, "sX": 3})
+        [1, 2]
+    """
+    return [known[part] for part in _parts_within(word, config) if part in known] or [0]
+
+
 def _bucket(part: str, buckets: int) -> int:
     return zlib.crc32(part.encode("utf-8", "surrogatepass")) % buckets
 
@@ -44,8 +63,15 @@ def _parts(word: str, config: SubwordConfig) -> Iterator[str]:
     """Yield the parts, each after a letter that says of what sort it is."""
     if len(word) > 2 * _LONGEST:
         word = word[:_LONGEST] + word[-_LONGEST:]
+    yield "w" + word.lower()
+    yield from _parts_within(word, config)
+
+
+def _parts_within(word: str, config: SubwordConfig) -> Iterator[str]:
+    """Yield the parts but the word as a whole."""
+    if len(word) > 2 * _LONGEST:
+        word = word[:_LONGEST] + word[-_LONGEST:]
     folded = word.lower()
-    yield "w" + folded
     yield "s" + word_shape(word)
     for length in range(1, min(config.affixes, len(folded)) + 1):
         yield "p" + folded[:length]

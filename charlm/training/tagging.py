@@ -15,7 +15,7 @@ from charlm.models.tagger import TagBatch, Tagger
 from charlm.models.word_input import unknown_chances
 from charlm.tagging.config import TaggerConfig
 from charlm.tagging.reading import Sentence
-from charlm.text.subwords import subword_ids
+from charlm.text.subwords import known_subword_ids
 from charlm.training.loop import TrainingDivergedError
 
 Ints = npt.NDArray[np.int64]
@@ -47,7 +47,11 @@ class TagData:
     """
 
     def __init__(
-        self, sentences: Sequence[Sentence], config: TaggerConfig, known: Sequence[str]
+        self,
+        sentences: Sequence[Sentence],
+        config: TaggerConfig,
+        known: Sequence[str],
+        known_parts: Sequence[str],
     ) -> None:
         rows = {word: row for row, word in enumerate(known[: config.vocab_size - 1], 1)}
         tags = {tag: number for number, tag in enumerate(config.tags)}
@@ -65,7 +69,8 @@ class TagData:
         self.words = int(counts.sum())
         self.counts = torch.from_numpy(counts).float()
         self.rows = torch.tensor([rows.get(word, 0) for word in types])
-        parts = [subword_ids(word, config.input) for word in types]
+        numbers = {part: number for number, part in enumerate(known_parts, 1)}
+        parts = [known_subword_ids(word, config.input, numbers) for word in types]
         self._sizes = np.array([len(one) for one in parts])
         self._starts = np.cumsum(self._sizes) - self._sizes
         self._parts = np.array([bucket for one in parts for bucket in one], dtype=np.int64)

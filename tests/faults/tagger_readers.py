@@ -20,6 +20,9 @@ CONLLU = (
 COLUMNS = "He\tB-X\nis\tO\n\nin\tI-X\n"
 
 
+PARTS = ("sx", "phe", "ein", "n<he", "sX", "pi", "en", "nxyz")
+
+
 def save_a_tagger(folder):
     """Save a folder of a tiny tagger."""
     config = TaggerConfig(
@@ -36,7 +39,13 @@ def save_a_tagger(folder):
     shapes = config.tensor_shapes().items()
     tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
     save_tagger(
-        folder, config, ["he", "in", "\u4e2d"], tensors, training={"steps": 1}, card="# tags\n"
+        folder,
+        config,
+        ["he", "in", "\u4e2d"],
+        PARTS,
+        tensors,
+        training={"steps": 1},
+        card="# tags\n",
     )
 
 

@@ -50,7 +50,18 @@ def home(tmp_path, monkeypatch):
 
 
 SMALL = (
-    *("--hidden-size", 16, "--word-dim", 8, "--subword-dim", 8, "--buckets", 256, "--epochs", 12),
+    *(
+        "--hidden-size",
+        16,
+        "--word-dim",
+        8,
+        "--subword-dim",
+        8,
+        "--min-part-count",
+        1,
+        "--epochs",
+        12,
+    ),
     *("--learning-rate", 0.02, "--dropout", 0.1, "--min-count", 1, "--batch-size", 4),
     *("--threads", 1, "--precision", "float32", "-q"),
 )

@@ -13,7 +13,7 @@ from charlm.tasks.train_tagger_config import TaggerTrainConfig
 from charlm.tasks.train_tagger_run import Run
 
 SMALL = {
-    "hidden_size": 8, "word_dim": 4, "subword_dim": 4, "buckets": 64, "batch_size": 4,
+    "hidden_size": 8, "word_dim": 4, "subword_dim": 4, "min_part_count": 1, "batch_size": 4,
     "threads": 1, "precision": "float32",
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ from charlm.training.config import TrainConfig
 from charlm.training.loop import Trainer
 from charlm.training.optim import AveragedWeights, build_adamw
 from charlm.training.presets import OPERATIONS, Plan, budget_of, plan_run, step_weights
+from charlm.training.recipes import with_preset
 
 PROBE_UNITS = 384
 COUNTED_PARTS, COUNTED_TOKENS = 16, 1 << 20
@@ -162,9 +163,7 @@ def _require_sane(plan: Plan, vocab_size: int) -> None:
 
 def _operations_per_second(data: TrainData, config: TrainConfig, device: torch.device) -> float:
     """Return how fast this machine trains, measured on a middling model; 0 if it is not needed."""
-    if config.hidden_size is not None or budget_of(config).seconds is None:
-        return 0.0
-    if config.preset == "plain":
+    if with_preset(config).hidden_size is not None or budget_of(config).seconds is None:
         return 0.0
     plan = plan_run(
         dataclasses.replace(config, hidden_size=PROBE_UNITS),

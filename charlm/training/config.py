@@ -40,8 +40,9 @@ class TrainConfig:
     # model
     preset: str = setting(
         "auto",
-        "auto chooses sizes and rates; plain is one small layer without tricks",
-        choices=("auto", "plain"),
+        "auto chooses sizes and rates; fast and plain are one layer with few or no tricks, charrnn "
+        "and awd published recipes",
+        choices=("auto", "fast", "plain", "charrnn", "awd"),
     )
     cell: str = setting("lstm", "recurrent cell", choices=("lstm", "gru", "rnn"))
     reset: str = setting("after", "form of the GRU's reset gate", choices=("after", "before"))

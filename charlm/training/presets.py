@@ -15,6 +15,7 @@ from charlm.base.errors import CheckpointError, ConfigError
 from charlm.engine.config import LanguageModelConfig
 from charlm.models.language_model import Dropouts
 from charlm.training.config import TrainConfig
+from charlm.training.recipes import with_preset
 
 DEFAULT_SECONDS = 60.0
 # Characters that a model should read, for each of its recurrent weights: with fewer it learns too
@@ -99,8 +100,7 @@ def plan_run(
     operations_per_second: float,
 ) -> Plan:
     """Return the plan for a corpus on a machine that does so many operations a second."""
-    if config.preset == "plain":
-        config = _plain(config)
+    named, config = config, with_preset(config)
     words = vocab_size >= LARGE_VOCABULARY
     sizes = [config.hidden_size] if config.hidden_size else list(SIZES)
     models = [_model(config, vocab_size, size) for size in sizes]
@@ -118,29 +118,11 @@ def plan_run(
         learning_rate=_or(config.learning_rate, 4e-3 if words else _rate(model.hidden_size)),
         weight_decay=_or(config.weight_decay, 0.03),
         max_grad_norm=_or(config.max_grad_norm, 1.0),
-        batch_size=config.batch_size or _fit_batch(32, train_tokens),
+        batch_size=named.batch_size or _fit_batch(config.batch_size or 32, train_tokens),
         bptt=config.bptt or (40 if words else 32),
         ema=_or(config.ema, 0.06),
         restart_probability=0.03,
     )
-
-
-def _plain(config: TrainConfig) -> TrainConfig:
-    """Return the settings with one small layer, and nothing to help it, where they are open."""
-    usual: dict[str, Any] = {
-        "hidden_size": 256,
-        "embedding_dim": 64,
-        "tie_weights": False,
-        "dropout": 0.0,
-        "input_dropout": 0.0,
-        "layer_dropout": 0.0,
-        "weight_decay": 0.0,
-        "ema": 0.0,
-        "batch_size": 32,
-        "bptt": 64,
-    }
-    left_open = {name: value for name, value in usual.items() if getattr(config, name) is None}
-    return dataclasses.replace(config, **left_open)
 
 
 def _model(config: TrainConfig, vocab_size: int, hidden: int) -> LanguageModelConfig:

@@ -57,6 +57,27 @@ def test_the_plain_preset_is_one_small_layer_and_what_the_user_names():
     assert plan(TrainConfig(preset="plain")).model.hidden_size == 256
 
 
+@pytest.mark.parametrize(
+    ("name", "layers", "units", "tied", "weight_drop"),
+    [("fast", 1, 512, False, 0.0), ("charrnn", 2, 512, False, 0.0), ("awd", 3, 1150, True, 0.5)],
+)
+def test_recipes_have_their_published_sizes(name, layers, units, tied, weight_drop):
+    chosen = plan(TrainConfig(preset=name, max_time="3m"))
+    assert (chosen.model.num_layers, chosen.model.hidden_size) == (layers, units)
+    assert (chosen.model.tie_weights, chosen.dropouts.weight) == (tied, weight_drop)
+
+
+def test_what_the_user_names_goes_before_a_recipe():
+    named = TrainConfig(preset="awd", num_layers=1, dropout=0.0, batch_size=7, max_steps=1)
+    chosen = plan(named)
+    assert (chosen.model.num_layers, chosen.dropouts.output, chosen.batch_size) == (1, 0.0, 7)
+    assert chosen.model.hidden_size == 1150
+
+
+def test_a_recipe_takes_fewer_streams_of_a_short_text():
+    assert plan(TrainConfig(preset="fast", max_steps=1), tokens=640).batch_size == 10
+
+
 def test_a_short_text_gets_fewer_streams():
     assert plan(tokens=640).batch_size == 10
 

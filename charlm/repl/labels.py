@@ -16,10 +16,10 @@ from charlm.repl.session import Session
 )
 def _tag(session: Session, rest: str, options: Options) -> None:
     from charlm.render.tags import show_tagged
-    from charlm.tasks.tag import open_tagger, tag_lines
+    from charlm.tasks.tag import tag_lines
 
     text = rest or last_text(session).whole
-    opened = open_tagger(options.get("model"))
+    opened = session.others.taggers.open(options.get("model"))
     for line in tag_lines(opened.tagger, text.split("\n")):
         show_tagged(line)
 
@@ -33,10 +33,10 @@ def _tag(session: Session, rest: str, options: Options) -> None:
 def _classify(session: Session, rest: str, options: Options) -> None:
     from charlm.render.classes import label_line
     from charlm.render.console import out
-    from charlm.tasks.classify import classify, open_classifier
+    from charlm.tasks.classify import classify
 
     texts = split_texts(rest) or [last_text(session).whole]
     top = whole_number(options.get("top", "1"), "--top")
-    opened = open_classifier(options.get("model"))
+    opened = session.others.classifiers.open(options.get("model"))
     for found in classify(opened, texts, top=top):
         out(label_line(found), trusted=True)

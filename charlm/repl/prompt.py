@@ -22,6 +22,7 @@ from prompt_toolkit.completion import (
     ThreadedCompleter,
     get_common_complete_suffix,
 )
+from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -87,6 +88,8 @@ class Prompt:
             auto_suggest=ThreadedAutoSuggest(_Ghost(session)) if settings.ghost else None,
             editing_mode=EditingMode.VI if settings.keys == "vi" else EditingMode.EMACS,
             enable_open_in_editor=True,
+            enable_suspend=True,
+            cursor=ModalCursorShapeConfig() if settings.keys == "vi" else None,
             tempfile_suffix=".txt",
             mouse_support=settings.mouse,
             multiline=True,  # Enter is bound below; so a pasted text keeps its lines
@@ -194,7 +197,9 @@ def toolbar(session: Session, columns: int, rows: int = 24) -> str:
     parts = [
         one_line(session.model_name),
         f"temperature {config.temperature:g}",
+        *([f"top-k {config.top_k}"] if config.top_k else []),
         f"top-p {config.top_p:g}",
+        *([f"min-p {config.min_p:g}"] if config.min_p else []),
         f"seed {seed}",
     ]
     if session.speed is not None:
@@ -242,7 +247,7 @@ class _Ghost(AutoSuggest):
         if not document.is_cursor_at_the_end or not text.strip():
             return None
         if is_command(text):
-            for line in (self._session.offer, *reversed(self._session.lines)):
+            for line in (self._session.offer, *reversed(buffer.history.get_strings())):
                 if line.startswith(text) and "\n" not in line:
                     return Ghost(line[len(text) :])
             return None

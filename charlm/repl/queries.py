@@ -73,11 +73,11 @@ def _rank(session: Session, rest: str, _: Options) -> None:
 )
 def _spell(session: Session, rest: str, options: Options) -> None:
     from charlm.render.spelling import explain, show_marked
-    from charlm.tasks.spell import Spelling, open_speller
+    from charlm.tasks.spell import Spelling
     from charlm.tasks.spell_config import SpellConfig
 
     text, config = rest or _last_text(session), SpellConfig()
-    opened = open_speller(options.get("model"))
+    opened = session.others.spellers.open(options.get("model"))
     for line in Spelling(opened, config).correct(text.split("\n")):
         if "explain" in options:
             explain(line, most=config.candidates, weight=opened.speller.weights.model)
@@ -132,7 +132,7 @@ def _plot(session: Session, rest: str, _: Options) -> None:
 
 def _open_space(session: Session, name: str | None) -> OpenSpace:
     try:
-        opened = session.spaces.open(name)
+        opened = session.others.spaces.open(name)
     except (CheckpointError, TaskError) as error:
         if name is not None:
             raise

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk
+from charlm.repl.kept import Others
 from charlm.repl.signals import Interrupts
-from charlm.repl.spaces import Spaces
 
 if TYPE_CHECKING:
     from charlm.repl.child import Training
@@ -64,7 +64,7 @@ class Session:
         self.training: Training | None = None
         self.notices = Notices()
         self.draft: str | None = None  # what the next line begins as, where it can be edited
-        self.spaces = Spaces()
+        self.others = Others()
         self.complete_training: CompleteLine = _no_completion
         self.heed_text: Callable[[Written], None] = _forget  # a transcript wants every text
         self.offer = ""  # a command that the prompt offers first

@@ -13,9 +13,9 @@ from charlm.base.errors import CharlmError
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import sanitize
 from charlm.repl.commands import COMMANDS, Command
+from charlm.repl.kept import words_that_begin
 from charlm.repl.parsing import QUOTES
 from charlm.repl.session import Session
-from charlm.repl.spaces import words_that_begin
 
 MOST_FILES = 200
 MOST_WORDS = 20
@@ -129,7 +129,7 @@ def _training(
 def _vocabulary(session: Session, model: str | None, word: str) -> Iterator[Suggestion]:
     """Yield words that have a vector, the most frequent first."""
     try:
-        space = session.spaces.open(model).space
+        space = session.others.spaces.open(model).space
     except (CharlmError, OSError):
         return
     half = word.lower() if space.lowercase else word

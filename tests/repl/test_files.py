@@ -13,7 +13,8 @@ def test_a_saved_text_comes_back(told, user):
     (user / "old.txt").write_bytes("\ufeffthe\r\nfox\r\n".encode())
     lines = ("/set max_new_tokens 0", "/load old.txt", "/more", "/save new.txt", "/load new.txt")
     status, out, err = told(*lines, "/more")
-    assert (status, out) == (0, "max_new_tokens  0\n" + 2 * "the\nfox\n")
+    assert (status, out) == (0, "max_new_tokens  0\n" + 2 * "fox\n")
+    assert (user / "new.txt").read_bytes() == b"the\nfox\n"
     told_of = "read 7 characters; /more goes on with them\n"
     assert err == f"{told_of}wrote new.txt\n{told_of}"
 

@@ -67,13 +67,13 @@ def test_words_that_have_vectors(session, vectors, text, expected):
 
 def test_words_of_a_language_model(session):
     assert offered(session, "/neighbors --model tiny t") == []
-    assert session.spaces.open("tiny") is session.spaces.open("tiny")
+    assert session.others.spaces.open("tiny") is session.others.spaces.open("tiny")
 
 
 def test_vectors_that_change_are_opened_again(session, vectors, user):
     import os
 
-    assert len(session.spaces.open("small.vec").space.words) == 4
+    assert len(session.others.spaces.open("small.vec").space.words) == 4
     (user / "small.vec").write_text("1 1\nnew 1\n")
     os.utime(user / "small.vec", ns=(1, 1))
     assert offered(session, "/neighbors --model small.vec n")[0].endswith(" new")
@@ -81,7 +81,7 @@ def test_vectors_that_change_are_opened_again(session, vectors, user):
 
 @given(st.lists(st.text(alphabet="abé", min_size=1)), st.text(alphabet="abé", max_size=2))
 def test_words_by_their_beginning(words, half):
-    from charlm.repl.spaces import words_that_begin
+    from charlm.repl.kept import words_that_begin
     from charlm.vectors.words import Words
 
     found = list(words_that_begin(Words.of(words), half))

@@ -66,6 +66,20 @@ def sum_all(parts: Sequence[Array]) -> Array:
     return total
 
 
+def log_odds(logits: Array, label: int) -> Array:
+    """Return the log of a label's probability over that of all others together.
+
+    Example:
+        >>> log_odds(np.array([[3.0, 1.0]], dtype=np.float32), 0).tolist()
+        [2.0]
+    """
+    others = np.delete(logits, label, axis=-1)
+    most = others.max(axis=-1, keepdims=True)
+    rest = np.log(np.exp(others - most).sum(axis=-1)) + most[..., 0]
+    found: Array = logits[..., label] - rest
+    return found
+
+
 def softmax(logits: Array) -> Array:
     """Return probabilities, over the last axis."""
     powers: Array = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))

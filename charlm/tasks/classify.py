@@ -8,6 +8,7 @@ from pathlib import Path
 
 from charlm.base.errors import CheckpointError, TaskError
 from charlm.classifying.classifier import Classifier
+from charlm.classifying.explaining import Influence, explain
 from charlm.classifying.folder import KIND, restore_classifier
 from charlm.store.checkpoint import load_model
 from charlm.store.locate import find_model
@@ -28,10 +29,14 @@ class OpenClassifier:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Classified:
-    """A text with its likeliest labels, each with its probability, the likeliest first."""
+    """A text with its likeliest labels, each with its probability, the likeliest first.
+
+    `words` says how much each speaks for the first label, where that was asked for.
+    """
 
     text: str
     labels: tuple[tuple[str, float], ...]
+    words: tuple[Influence, ...] = ()
 
     @property
     def label(self) -> str:
@@ -65,11 +70,14 @@ def open_classifier(name: str | None = None) -> OpenClassifier:
     )
 
 
-def classify(opened: OpenClassifier, texts: Sequence[str], *, top: int = 1) -> Iterator[Classified]:
+def classify(
+    opened: OpenClassifier, texts: Sequence[str], *, top: int = 1, explained: bool = False
+) -> Iterator[Classified]:
     """Yield the likeliest labels of texts, in their order.
 
     Args:
         top: how many labels of each; all, if there are no more.
+        explained: tell also how much each word speaks for the likeliest.
     """
     classifier = opened.classifier
     names = classifier.config.labels
@@ -77,7 +85,10 @@ def classify(opened: OpenClassifier, texts: Sequence[str], *, top: int = 1) -> I
         probabilities = classifier.probabilities(group)
         order = (-probabilities).argsort(axis=1, kind="stable")[:, :top].tolist()
         for text, best, row in zip(group, order, probabilities.tolist(), strict=True):
-            yield Classified(text, tuple((names[place], row[place]) for place in best))
+            words = explain(classifier, text, best[0]) if explained else ()
+            yield Classified(
+                text, tuple((names[place], row[place]) for place in best), tuple(words)
+            )
 
 
 def groups(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -173,6 +173,7 @@ LINES = [
     ["spell", "-m", EVIL_PATH, "teh"],
     ["classify", "-m", "labels", TEXT, "the cat", "--top", "99"],
     ["classify", "-m", "labels", TEXT, "--json", "--top", "99"],
+    ["classify", "-m", "labels", TEXT, "--explain"],
     ["evaluate", "-m", "labels", f"{NAME}.pairs"],
     ["evaluate", "-m", "labels", f"{NAME}.csv"],
     ["train", "classifier", f"{NAME}.csv", "-o", "told", "--epochs", "1"],

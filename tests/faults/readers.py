@@ -13,6 +13,7 @@ import json
 import lzma
 import zipfile
 
+import classifier_readers
 import more_readers
 import numpy as np
 import tagger_readers
@@ -223,6 +224,11 @@ class ZipFile:
         unpack(self.root / "a.zip", part, self.root / "a.txt")
 
 
+def _classifier_file(root, name, how):
+    save, ask_it = classifier_readers.save_a_classifier, classifier_readers.ask_classifier
+    return ModelFile(root, name, save, how, ask_it)
+
+
 READERS = {
     "model.safetensors": lambda root: ModelFile(
         root, "model.safetensors", lambda f: _save_lm(f, "char"), mutated_tensors
@@ -287,6 +293,15 @@ READERS = {
     ),
     "CoNLL-U": lambda root: tagger_readers.AnnotatedFile(root, tagger_readers.CONLLU),
     "columns of tags": lambda root: tagger_readers.AnnotatedFile(root, tagger_readers.COLUMNS),
+    "arrays of a classifier": lambda root: _classifier_file(
+        root, "model.safetensors", mutated_tensors
+    ),
+    "config.json of a classifier": lambda root: _classifier_file(root, "config.json", mutated_json),
+    "words.txt of a classifier": lambda root: _classifier_file(root, "words.txt", mutated),
+    "labelled csv": lambda root: classifier_readers.LabelledFile(root, "csv"),
+    "labelled tsv": lambda root: classifier_readers.LabelledFile(root, "tsv"),
+    "labelled fasttext": lambda root: classifier_readers.LabelledFile(root, "fasttext"),
+    "labelled space": lambda root: classifier_readers.LabelledFile(root, "space"),
     "metrics.jsonl": MetricsFile,
     "resume state, JSON": lambda root: ResumeFile(root, ".json", mutated_json),
     "resume state, tensors": lambda root: ResumeFile(root, ".safetensors", mutated_tensors),

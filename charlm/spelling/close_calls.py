@@ -1,7 +1,8 @@
 """Where two readings of a word are nearly as good: what the recurrent networks say of them.
 
-They read the text as the n-grams left it, so that what they say of a line depends on that line and
-those before. What they cannot judge, two words in the place of one, stays where n-grams put it.
+They read the text as the n-grams left it, then as they left it themselves, so that what they say of
+a line depends on that line and those before. What they cannot judge, two words in the place of one,
+stays where n-grams put it.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
 _CLOSE = 8.0  # nats that the networks may turn
+_ROUNDS = 2  # the second reads what the first decided
 
 
 class CloseCalls:
-    """Decides close calls; remembers the words before the next lines."""
+    """Decides close calls; remembers the words before the next lines, of each round its own."""
 
     def __init__(self, cloze: Cloze, model: ProbingModel, weights: Weights) -> None:
         self._cloze, self._model, self._weights = cloze, model, weights
-        self._tail: Int64 = np.zeros(0, dtype=np.int64)
+        self._tails: list[Int64] = [np.zeros(0, dtype=np.int64)] * _ROUNDS
         unigrams = model.log_unigrams
         rest = np.append(unigrams[cloze.vocab_size : model.vocab_size], unigrams[UNKNOWN])
         self._rest = float(np.logaddexp.reduce(rest))
@@ -45,28 +47,41 @@ class CloseCalls:
         chosen: Int64,
     ) -> tuple[Float32, Float32, Int64]:
         """Return context, score and chosen rows anew, the networks being heard."""
-        text, begin, end = self._read(table, positions, chosen)
         rows = self._close(table, positions, score, chosen)
-        if not len(rows):
-            return context, score, chosen
-        asked, gap = np.unique(table.position[rows], return_inverse=True)
-        starts, ends = self._lines(positions, begin, end)
-        vectors = self._cloze.vectors(text, starts[asked], ends[asked], begin[asked], end[asked])
-        tokens = table.tokens[rows]
+        repeated = _repeated(positions)
+        before: Int64 | None = None
+        own_context, own_score = context, score
+        for number in range(_ROUNDS):
+            text, begin, end = self._read(table, chosen, repeated, number)
+            if not len(rows) or (before is not None and np.array_equal(text, before)):
+                continue
+            before = text
+            starts, ends = self._lines(positions, begin, end)
+            asked, gap = np.unique(table.position[rows], return_inverse=True)
+            vectors = self._cloze.vectors(
+                text, starts[asked], ends[asked], begin[asked], end[asked]
+            )
+            moved = self._moved(table, rows, vectors[gap], own_context, own_score)
+            context, score, chosen = own_context.copy(), own_score.copy(), chosen.copy()
+            context[rows] += moved
+            score[rows] += self._weights.model * moved
+            best = best_rows(table.position[rows], score[rows], table.positions)
+            chosen[asked] = rows[best[asked]]
+        return context, score, chosen
+
+    def _moved(
+        self, table: Table, rows: Int64, vectors: Float32, context: Float32, score: Float32
+    ) -> Float32:
+        """Return how far the networks move the contexts of rows, beside the best of a position."""
+        tokens, position = table.tokens[rows], table.position[rows]
         single = tokens[:, 1] < 0
-        said = self._said(vectors[gap], tokens[:, 0].astype(np.int64))
         heard = rows[single]
         if not len(heard):
-            return context, score, chosen
-        best = best_rows(table.position[heard], score[heard], table.positions)[asked]
-        best = best[gap]
+            return np.zeros(len(rows), dtype=np.float32)
+        said = self._said(vectors, tokens[:, 0].astype(np.int64))
+        best = best_rows(position[single], score[heard], table.positions)[position]
         shift = (said - said[single][best]) - (context[rows] - context[heard[best]])
-        context, score, chosen = context.copy(), score.copy(), chosen.copy()
-        moved = np.where(single, self._weights.cloze * shift, np.float32(0.0))
-        context[rows] += moved
-        score[rows] += self._weights.model * moved
-        chosen[asked] = rows[best_rows(table.position[rows], score[rows], table.positions)[asked]]
-        return context, score, chosen
+        return np.asarray(np.where(single, self._weights.cloze * shift, np.float32(0.0)))
 
     def _said(self, vectors: Float32, tokens: Int64) -> Float32:
         """Return the scores of words; those beyond the networks' share that of unknown ones."""
@@ -86,20 +101,16 @@ class CloseCalls:
         return np.flatnonzero(near & (count[table.position] > 1))
 
     def _read(
-        self, table: Table, positions: Sequence[Position], chosen: Int64
+        self, table: Table, chosen: Int64, repeated: npt.NDArray[np.bool_], number: int
     ) -> tuple[Int64, Int64, Int64]:
         """Return the text so far and to come, and which of it each position has."""
-        own = table.tokens[chosen]
+        own, tail = table.tokens[chosen], self._tails[number]
         lengths = (own >= 0).sum(axis=1)
-        repeated = np.array([one.line < 0 and one.key != START_KEY for one in positions])
-        marks = np.array([one.key == START_KEY for one in positions])
-        repeated[:-1] |= marks[:-1] & repeated[1:]
-        tail = len(self._tail)
-        flat = np.concatenate([self._tail, own[own >= 0]])
-        again = np.concatenate([np.zeros(tail, dtype=bool), np.repeat(repeated, lengths)])
+        flat = np.concatenate([tail, own[own >= 0]])
+        again = np.concatenate([np.zeros(len(tail), dtype=bool), np.repeat(repeated, lengths)])
         text, places = plain_text(flat, self._model.bos_id, again)
-        last = np.cumsum(lengths) + tail
-        self._tail = text[-REACH:]
+        last = np.cumsum(lengths) + len(tail)
+        self._tails[number] = text[-REACH:]
         return text, places[last - lengths], places[last]
 
     def _lines(
@@ -113,3 +124,11 @@ class CloseCalls:
         np.minimum.at(first, line[inside], begin[inside])
         np.maximum.at(last, line[inside], end[inside])
         return first[np.maximum(line, 0)], last[np.maximum(line, 0)]
+
+
+def _repeated(positions: Sequence[Position]) -> npt.NDArray[np.bool_]:
+    """Return which positions repeat words of the line before, with the mark before them."""
+    marks = np.array([one.key == START_KEY for one in positions])
+    repeated = np.array([one.line < 0 for one in positions]) & ~marks
+    repeated[:-1] |= marks[:-1] & repeated[1:]
+    return np.asarray(repeated)

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
-REACH = 24  # words of a window on either side of the part it is read for
+REACH = 16  # words of a window on either side of the part it is read for
 _PART = 48  # words of a line that share a window
 _ROWS = 512  # windows read at once
 _GATES = 4

@@ -12,7 +12,7 @@ import math
 import os
 import time
 import typing
-from typing import Self
+from typing import Any, Self
 
 from charlm.render.console import talk
 from charlm.render.machine import json_line
@@ -57,23 +57,34 @@ def event_line(event: TrainEvent) -> str:
     return json_line({"event": type(event).__name__, **record})
 
 
+def event_record(line: str) -> dict[str, Any] | None:
+    """Return the object of a line that tells an event, of whatever kind; None for other lines."""
+    if not line.startswith('{"event": '):
+        return None
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
 def parse_event(line: str) -> TrainEvent | None:
-    """Return the event of a line; None for a line that is none.
+    """Return the event of a line; None for a line that is none, or of a kind not known here.
 
     Example:
         >>> parse_event('{"event": "Work", "stage": "reading", "done": 1, "total": 2}')
         Work(stage='reading', done=1, total=2)
         >>> parse_event("charlm: warning: as people read it")
     """
-    if not line.startswith('{"event": '):
+    record = event_record(line)
+    if record is None:
         return None
     try:
-        record = json.loads(line)
         kind = _KINDS[record.pop("event")]
         hints = typing.get_type_hints(kind)
         values = {key: _value(hints[key], value) for key, value in record.items()}
         return typing.cast(TrainEvent, kind(**values))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (KeyError, TypeError):
         return None
 
 

@@ -7,6 +7,7 @@ in lines of JSON, and what is for people as it tells it in any pipe.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import signal
@@ -17,16 +18,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from charlm.render.progress_events import VARIABLE, parse_event
+from charlm.render.progress_events import VARIABLE, event_record, parse_event
 from charlm.tasks.train_events import (
     Evaluated,
     Message,
     Planned,
     StepRecord,
     TrainEvent,
-    TrainResult,
     VectorStep,
     Work,
 )
@@ -46,6 +46,16 @@ from charlm.cli.app import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 main(sys.argv[2:])
 """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a training: a model of a name and kind, finished or stopped."""
+
+    name: str
+    kind: str
+    steps: int
+    interrupted: bool
 
 
 class Training:
@@ -71,7 +81,7 @@ class Training:
         self.step: StepRecord | VectorStep | None = None
         self.work: Work | None = None
         self.valid: Evaluated | None = None
-        self.result: TrainResult | None = None
+        self.result: Ended | None = None
         self.told: deque[str] = deque(maxlen=_MOST_TOLD)
         self.facts = ""
         self.resume = ""
@@ -107,11 +117,11 @@ class Training:
         assert stream is not None  # it was asked for
         while data := stream.readline(_MOST_LINE):
             line = data.decode("utf-8", "replace").rstrip("\n")
-            event = parse_event(line)
-            if event is None:
+            record = event_record(line)
+            if record is None:
                 self._hear(line)
             else:
-                self._note(event)
+                self._note(parse_event(line), record)
             self._changed(self)
         stream.close()
         self._process.wait()
@@ -119,8 +129,10 @@ class Training:
             self._facts.seek(0)
             self.facts = self._facts.read(_MOST_LINE).decode("utf-8", "replace")
         self.running = False
-        self._changed(self)
-        self._done.set()  # last: who waited finds all of it told
+        try:
+            self._changed(self)
+        finally:
+            self._done.set()  # last: who waited finds all of it told
 
     def _hear(self, line: str) -> None:
         """Take what it says to people. How to go on, the session says in its own words."""
@@ -130,7 +142,7 @@ class Training:
         elif line and not head.startswith("charlm: stopped and saved"):
             self.told.append(line)
 
-    def _note(self, event: TrainEvent) -> None:
+    def _note(self, event: TrainEvent | None, record: dict[str, Any]) -> None:
         if isinstance(event, StepRecord | VectorStep):
             self.step, self.work, self.stage = event, None, ""
         elif isinstance(event, Work):
@@ -139,13 +151,24 @@ class Training:
             self.valid = event
         elif isinstance(event, Planned):
             self.name = event.name
-        elif isinstance(event, TrainResult):
-            self.result, self.name = event, event.name
+        elif record.keys() >= {"name", "kind", "steps"}:  # kinds of models differ in the rest
+            self.name = str(record["name"])
+            self.result = _ended(record)
         elif isinstance(event, Message):
             if event.warning:
                 self._hear(f"charlm: warning: {event.text}")
             else:
                 self.stage = event.text
+
+
+def _ended(record: dict[str, Any]) -> Ended:
+    steps = record["steps"]
+    return Ended(
+        name=str(record["name"]),
+        kind=str(record["kind"]),
+        steps=steps if isinstance(steps, int) else 0,
+        interrupted=bool(record.get("interrupted")),
+    )
 
 
 def _named(argv: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ class Prompt:
             tempfile_suffix=".txt",
             mouse_support=settings.mouse,
             multiline=True,  # Enter is bound below; so a pasted text keeps its lines
-            prompt_continuation=[("class:prompt", "… ")],
+            prompt_continuation=_continuation,
             key_bindings=_keys(_Completer(session)),
             input=input,
             output=output,
@@ -158,6 +158,11 @@ class Prompt:
             run_in_terminal(notices.show)
         else:
             app.invalidate()
+
+
+def _continuation(_: int, __: int, wraps: int) -> StyleAndTextTuples:
+    """Return what stands before a line but the first; nothing, where it only goes on."""
+    return [("class:prompt", "  " if wraps else "… ")]
 
 
 class _Fitted(PromptSession[str]):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from charlm.base.errors import ConfigError
 from charlm.render.console import one_line, out, talk
-from charlm.repl.child import Training
+from charlm.repl.child import Ended, Training
 from charlm.repl.commands import Options, command
 from charlm.repl.session import Session
-from charlm.tasks.train_events import TrainResult, VectorStep
+from charlm.tasks.train_events import VectorStep
 
 _LANGUAGE_MODELS = ("lm", "ngram")
 _ASKED_BY = {
@@ -153,7 +153,7 @@ def _end(training: Training, begin: str) -> Iterator[tuple[bool, str]]:
         yield False, f"{_named(training)}: ended with status {training.status}"
 
 
-def _is_to_open(result: TrainResult | None) -> bool:
+def _is_to_open(result: Ended | None) -> bool:
     return result is not None and not result.interrupted and result.kind in _LANGUAGE_MODELS
 
 

@@ -14,7 +14,7 @@ def labelled(user):
 def test_texts_are_classified_by_what_was_trained_within(told, labelled, capsys):
     from charlm.cli.app import run
 
-    train = "/train classifier labelled.txt -o mood"
+    train = "/train classifier labelled.txt -o mood --num-layers 0"
     status, out, err = told(train, "/wait", "/classify fine | dull", "/classify --top 2 fine")
     assert status == 0
     assert 'try: /classify --model mood "…"\n' in err

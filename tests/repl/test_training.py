@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from charlm.repl.child import Training
+from charlm.render.progress_events import event_record, parse_event
+from charlm.repl.child import Ended, Training
 from charlm.repl.loop import answer
 from charlm.repl.session import Session
 from charlm.repl.trainings import end_training, training_line
@@ -73,7 +74,11 @@ def test_what_is_wrong_is_told(told, corpus):
 
 def test_a_training_is_stopped_saved_and_gone_on_with(beside):
     session, tell = beside
-    tell(LM)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells do to background jobs
+    try:
+        tell(LM)
+    finally:
+        signal.signal(signal.SIGINT, before)
     until(lambda: session.training.step is not None)
     assert tell("/train").out.startswith("training words ")
     told = tell("/stop", "/wait")
@@ -121,18 +126,6 @@ def test_ctrl_c_while_leaving_ends_it_at_once(beside, monkeypatch):
     assert killed
 
 
-def test_a_training_heeds_ctrl_c_though_it_was_ignored_here(corpus):
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        training = Training(LM.split()[1:], lambda _: None)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    until(lambda: training.stage or training.step)
-    training.stop()
-    assert training.wait(60)
-    assert not training.told
-
-
 def test_it_is_no_member_of_our_process_group(corpus):
     training = Training(["ngram", "zzz"], lambda _: None)
     group = os.getpgid(training._process.pid)
@@ -167,3 +160,13 @@ def test_the_line_of_a_training_fits():
     assert training_line(training, 56) == "training a\\x1b[2J   50%  loss 1.500  9s left  2.100 bpc"
     for columns in range(1, 100):
         assert len(training_line(training, columns)) <= columns
+
+
+@pytest.mark.parametrize("steps", ["7", '"many"', "null", "[]"])
+def test_results_of_any_kind_are_understood(corpus, steps):
+    training = Training(["ngram", "zzz"], lambda _: None)
+    line = f'{{"event": "NewResult", "name": "a", "kind": "new", "steps": {steps}}}'
+    training._note(parse_event(line), event_record(line))
+    assert training.result == Ended("a", "new", 7 if steps == "7" else 0, False)
+    training.kill()
+    assert training.wait(60)

@@ -17,7 +17,7 @@ from charlm.spelling.affixes import is_derived
 from charlm.spelling.alike import Sounds
 from charlm.spelling.channel import Channel, classes_of, mix, random_kinds
 from charlm.spelling.confusions import Confusions
-from charlm.spelling.deletes import Deletes, build_deletes
+from charlm.spelling.deletes import Deletes, build_deletes, distinct
 from charlm.spelling.distance import edit_distances
 from charlm.spelling.edits import NO_EDIT
 from charlm.spelling.lexicon import LONGEST, MOST_PARTS, UNKNOWN, Lexicon
@@ -140,7 +140,7 @@ class Candidates:
             found.append(self._near(np.flatnonzero(fits & ~known), codes, lengths, 2, self._extra))
         rows = np.concatenate([rows for rows, _ in found])
         surfaces = np.concatenate([surfaces for _, surfaces in found])
-        keys = np.unique(rows << 32 | surfaces)
+        keys = distinct(rows << 32 | surfaces)
         rows, surfaces = keys >> 32, keys & 0xFFFFFFFF
         other = surfaces != own[rows]
         rows, surfaces = rows[other], surfaces[other]

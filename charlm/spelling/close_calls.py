@@ -47,24 +47,25 @@ class CloseCalls:
         chosen: Int64,
     ) -> tuple[Float32, Float32, Int64]:
         """Return context, score and chosen rows anew, the networks being heard."""
-        rows = self._close(table, positions, score, chosen)
+        line = np.array([position.line for position in positions], dtype=np.int64)
+        rows = self._close(table, line, score, chosen)
         repeated = _repeated(positions)
-        before: Int64 | None = None
+        before: dict[int, bytes] = {}
         own_context, own_score = context, score
         for number in range(_ROUNDS):
             text, begin, end = self._read(table, chosen, repeated, number)
-            if not len(rows) or (before is not None and np.array_equal(text, before)):
+            starts, ends = _lines(line, begin, end)
+            rows = _anew(rows, table.position, line, (text, starts, ends), before)
+            if not len(rows):
                 continue
-            before = text
-            starts, ends = self._lines(positions, begin, end)
             asked, gap = np.unique(table.position[rows], return_inverse=True)
             vectors = self._cloze.vectors(
                 text, starts[asked], ends[asked], begin[asked], end[asked]
             )
             moved = self._moved(table, rows, vectors[gap], own_context, own_score)
-            context, score, chosen = own_context.copy(), own_score.copy(), chosen.copy()
-            context[rows] += moved
-            score[rows] += self._weights.model * moved
+            context, score, chosen = context.copy(), score.copy(), chosen.copy()
+            context[rows] = own_context[rows] + moved
+            score[rows] = own_score[rows] + self._weights.model * moved
             best = best_rows(table.position[rows], score[rows], table.positions)
             chosen[asked] = rows[best[asked]]
         return context, score, chosen
@@ -90,11 +91,8 @@ class CloseCalls:
         shares = self._model.log_unigrams[tokens] - np.float32(self._rest)
         return np.asarray(said + np.where(beyond, shares, np.float32(0.0)))
 
-    def _close(
-        self, table: Table, positions: Sequence[Position], score: Float32, chosen: Int64
-    ) -> Int64:
+    def _close(self, table: Table, line: Int64, score: Float32, chosen: Int64) -> Int64:
         """Return the rows of all positions where another is nearly as good as the best."""
-        line = np.array([position.line for position in positions], dtype=np.int64)
         near = score >= score[chosen][table.position] - np.float32(_CLOSE)
         near &= line[table.position] >= 0
         count = np.bincount(table.position[near], minlength=table.positions)
@@ -113,17 +111,33 @@ class CloseCalls:
         self._tails[number] = text[-REACH:]
         return text, places[last - lengths], places[last]
 
-    def _lines(
-        self, positions: Sequence[Position], begin: Int64, end: Int64
-    ) -> tuple[Int64, Int64]:
-        """Return where the line of each position begins and ends."""
-        line = np.array([position.line for position in positions], dtype=np.int64)
-        inside = np.flatnonzero(line >= 0)
-        first = np.full(int(line.max(initial=0)) + 1, np.iinfo(np.int64).max)
-        last = np.zeros(len(first), dtype=np.int64)
-        np.minimum.at(first, line[inside], begin[inside])
-        np.maximum.at(last, line[inside], end[inside])
-        return first[np.maximum(line, 0)], last[np.maximum(line, 0)]
+
+def _lines(line: Int64, begin: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """Return where the line of each position begins and ends."""
+    inside = np.flatnonzero(line >= 0)
+    first = np.full(int(line.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    last = np.zeros(len(first), dtype=np.int64)
+    np.minimum.at(first, line[inside], begin[inside])
+    np.maximum.at(last, line[inside], end[inside])
+    return first[np.maximum(line, 0)], last[np.maximum(line, 0)]
+
+
+def _anew(
+    rows: Int64,
+    position: Int64,
+    line: Int64,
+    read: tuple[Int64, Int64, Int64],
+    before: dict[int, bytes],
+) -> Int64:
+    """Return the rows of lines that are read otherwise than `before`, which is kept up to date."""
+    text, starts, ends = read
+    lines, first = np.unique(line[position[rows]], return_index=True)
+    changed = np.zeros(int(lines.max(initial=0)) + 1, dtype=bool)
+    for number, at in zip(lines.tolist(), position[rows[first]].tolist(), strict=True):
+        words = text[max(0, int(starts[at]) - REACH) : int(ends[at])].tobytes()
+        changed[number] = before.get(number) != words
+        before[number] = words
+    return rows[changed[line[position[rows]]]]
 
 
 def _repeated(positions: Sequence[Position]) -> npt.NDArray[np.bool_]:

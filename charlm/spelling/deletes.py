@@ -56,8 +56,15 @@ class Deletes:
         wanted = ((hashes >> np.uint64(8)) & np.uint64(0x3FFF)).astype(np.uint16)
         hit = ((prints >> 2) == wanted[owner]) & ((prints & 3) <= distance)
         keys = queries[owner[hit]] << 32 | self._words[places[hit]]
-        keys = np.unique(keys)
+        keys = distinct(keys)
         return keys >> 32, keys & 0xFFFFFFFF
+
+
+def distinct(keys: Int64) -> Int64:
+    """Return numbers in order, each once; several times as fast as `np.unique`, which hashes."""
+    keys = np.sort(keys)
+    kept: Int64 = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
+    return kept
 
 
 def build_deletes(codes: Array, lengths: Int64, numbers: Int64) -> dict[str, Array]:

@@ -25,9 +25,9 @@ from charlm.engine.layers import LAYERS, Float32
 
 IntArray = npt.NDArray[np.integer[Any]]
 
-BATCH_ROWS = 64
-BATCH_TOKENS = 4096
-CHUNK_TOKENS = 4096  # whose gates are in memory at once, in each direction
+BATCH_ROWS = 128
+BATCH_TOKENS = 2048  # their gates stay in a cache of the second level, or near it
+CHUNK_TOKENS = 2048  # whose gates are in memory at once, in each direction
 TABLE_BYTES = 64 << 20  # products of distinct inputs are made once up to here
 _ONE = np.array(1.0, dtype=np.float32)
 _HALF = np.array(0.5, dtype=np.float32)
@@ -68,12 +68,28 @@ class BiRNN:
         self, inputs: Float32, lengths: Sequence[int], index: IntArray | None = None
     ) -> list[Float32]:
         """Return what `run` does, of every layer."""
+        tokens = len(inputs) if index is None else len(index)
+        return self._run(self._layers[0].source(inputs, index), lengths, tokens)
+
+    def products(self, inputs: Float32) -> list[Float32]:
+        """Return what the first layer makes of inputs (R, input), for each direction (R, gates).
+
+        Who meets the same inputs again and again keeps these, and calls `run_products`.
+        """
+        return self._layers[0].tables(inputs)
+
+    def run_products(
+        self, products: Sequence[Float32], lengths: Sequence[int], index: IntArray
+    ) -> Float32:
+        """Return what `run` does, of `products` and which of their rows each token has."""
+        return self._run(_from_tables(products, index), lengths, len(index))[-1]
+
+    def _run(self, source: Source, lengths: Sequence[int], given: int) -> list[Float32]:
         tokens = int(sum(lengths))
-        if tokens != (len(inputs) if index is None else len(index)):
+        if tokens != given:
             raise ValueError(f"lengths have {tokens} tokens, not as many as there are inputs")
         sizes = (tokens, self.config.output_size)
         outputs: list[Float32] = [np.empty(sizes, np.float32) for _ in self._layers]
-        source = self._layers[0].source(inputs, index)
         batches = _batches(lengths)
 
         def work(rows: Sequence[tuple[int, int]]) -> None:
@@ -138,8 +154,20 @@ class _Order:
         self.rows = len(rows)
 
 
-Source = Callable[[int, IntArray], Float32]
-"""The gates' part from the input, for a direction and tokens: an array of one's own."""
+Source = Callable[[int, IntArray, Float32], None]
+"""Writes the gates' part from the input, for a direction and tokens."""
+
+
+def _from_tables(tables: Sequence[Float32], index: IntArray) -> Source:
+    """Return the source that looks up each token's row; `IndexError` where there is none."""
+    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(tables[0]):
+        raise IndexError(f"an index leaves the {len(tables[0])} distinct inputs")
+
+    def look_up(direction: int, places: IntArray, out: Float32) -> None:
+        # every row is there: this clips nothing, but spares a copy
+        np.take(tables[direction], index[places], axis=0, out=out, mode="clip")
+
+    return look_up
 
 
 class _Layer:
@@ -169,15 +197,22 @@ class _Layer:
         if index is None:
             return self.later_source(inputs)
         if len(inputs) >= len(index) or table_bytes > TABLE_BYTES:
-            return lambda d, places: inputs[index[places]] @ self._below[d] + self._bias[d]
-        tables = [
+            return lambda d, places, out: self._multiply(d, inputs[index[places]], out)
+        return _from_tables(self.tables(inputs), index)
+
+    def tables(self, inputs: Float32) -> list[Float32]:
+        """Return the gates' part from the input, for each direction and distinct input."""
+        return [
             inputs @ weight + bias for weight, bias in zip(self._below, self._bias, strict=True)
         ]
-        return lambda d, places: tables[d][index[places]]
 
     def later_source(self, inputs: Float32) -> Source:
         """Return the source that multiplies each token's input."""
-        return lambda d, places: inputs[places] @ self._below[d] + self._bias[d]
+        return lambda d, places, out: self._multiply(d, inputs[places], out)
+
+    def _multiply(self, direction: int, inputs: Float32, out: Float32) -> None:
+        np.matmul(inputs, self._below[direction], out)
+        np.add(out, self._bias[direction], out)
 
     def run(self, source: Source, order: _Order, out: Float32) -> None:
         """Write the outputs of a batch to their places in `out` (tokens, directions · H)."""
@@ -189,7 +224,7 @@ class _Layer:
             begin, stop = order.bounds[first], order.bounds[end]
             gates: Float32 = np.empty((directions, stop - begin, self.width), np.float32)
             for d, places in enumerate(order.places):
-                gates[d] = source(d, places[begin:stop])
+                source(d, places[begin:stop], gates[d])
             states: Float32 = np.empty((directions, stop - begin, size), np.float32)
             bounds = [bound - begin for bound in order.bounds[first : end + 1]]
             last = self._step(gates, last, cell, states, bounds, self._own, self._extra)

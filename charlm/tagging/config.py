@@ -21,6 +21,8 @@ INPUT, RNN = "input.", "birnn."
 class TaggerConfig:
     """A word's vector and its parts', a deep bidirectional RNN, a weight for each tag.
 
+    Several such networks (`members`), which began differently, give the mean of their weights.
+
     With `crf` also a weight for each tag after each other, for the first and for the last of a
     sentence, so that whole sequences are weighed (Lafferty et al. 2001).
     """
@@ -29,6 +31,7 @@ class TaggerConfig:
     column: str = setting("tag", "what the tags are, or the column that they came from")
     words: int = setting(0, "words seen in training", ge=0, le=10_000_000)
     crf: bool = setting(False, "weigh whole sequences of tags")
+    members: int = setting(1, "networks whose weights of tags are averaged", ge=1, le=64)
     vocab_size: int = _OF_INPUT["vocab_size"]
     word_dim: int = _OF_INPUT["word_dim"]
     subword_dim: int = _OF_INPUT["subword_dim"]
@@ -68,6 +71,11 @@ class TaggerConfig:
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the name and shape of every tensor, in order."""
+        own = self.member_shapes().items()
+        return {f"{member}.{name}": shape for member in range(self.members) for name, shape in own}
+
+    def member_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the name and shape of every tensor of one network."""
         number = len(self.tags)
         shapes = {INPUT + name: shape for name, shape in self.input.tensor_shapes().items()}
         shapes |= {RNN + name: shape for name, shape in self.rnn.tensor_shapes().items()}
@@ -92,5 +100,8 @@ def describe(config: TaggerConfig) -> str:
         '2 x 64 bidirectional LSTM, 2 tags'
     """
     decided = ", CRF" if config.crf else ""
-    form = f"{config.num_layers} x {config.hidden_size} bidirectional {config.cell.upper()}"
+    several = f"{config.members} x " if config.members > 1 else ""
+    form = (
+        f"{several}{config.num_layers} x {config.hidden_size} bidirectional {config.cell.upper()}"
+    )
     return f"{form}, {len(config.tags)} tags{decided}"

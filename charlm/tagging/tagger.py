@@ -37,18 +37,15 @@ class Tagger:
             tensors: by the names of `config.tensor_shapes()`.
         """
         self.config = config
-        self.words = tuple(words)
+        self.words, self.parts = tuple(words), tuple(parts)
         self.tensors = tensors
         known = self.words[: config.vocab_size - 1]
         ids = {word: row for row, word in enumerate(known, 1)}
         numbers = {part: number for number, part in enumerate(parts, 1)}
-        self._input = WordInput(config.input, ids, tensors, INPUT, numbers)
-        self._rnn = BiRNN(config.rnn, tensors, RNN)
-        self._weight = np.ascontiguousarray(tensors["output.weight"].T)
-        self._bias = tensors["output.bias"]
-        self._crf = None
-        if config.crf:
-            self._crf = CRF(*(tensors[f"crf.{part}"] for part in ("after", "first", "last")))
+        self._members = [
+            _Member(config, ids, numbers, tensors, f"{member}.") for member in range(config.members)
+        ]
+        self._crf = _mean_crf(config, tensors) if config.crf else None
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the tags of each sentence's words, in order; an empty sentence has none."""
@@ -67,8 +64,11 @@ class Tagger:
 
     def scores(self, sentences: Sequence[Sequence[str]], lengths: Sequence[int]) -> Float32:
         """Return each tag's weight for every word, (words, tags), before any CRF."""
-        rows, index = self._input.vectors(word for words in sentences for word in words)
-        return self._rnn.run(rows, lengths, index) @ self._weight + self._bias
+        words = [word for words in sentences for word in words]
+        total = self._members[0].scores(words, lengths)
+        for member in self._members[1:]:
+            total += member.scores(words, lengths)
+        return total if len(self._members) == 1 else total / np.float32(len(self._members))
 
     def is_seen(self, words: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Return for each word whether it was seen in training."""
@@ -77,6 +77,35 @@ class Tagger:
     @cached_property
     def _seen(self) -> frozenset[str]:
         return frozenset(self.words)
+
+
+class _Member:
+    """One network of a tagger."""
+
+    def __init__(
+        self,
+        config: TaggerConfig,
+        ids: Mapping[str, int],
+        parts: Mapping[str, int],
+        tensors: Mapping[str, Float32],
+        prefix: str,
+    ) -> None:
+        self._input = WordInput(config.input, ids, tensors, prefix + INPUT, parts)
+        self._rnn = BiRNN(config.rnn, tensors, prefix + RNN)
+        self._weight = np.ascontiguousarray(tensors[f"{prefix}output.weight"].T)
+        self._bias = tensors[f"{prefix}output.bias"]
+
+    def scores(self, words: Sequence[str], lengths: Sequence[int]) -> Float32:
+        rows, index = self._input.vectors(words)
+        return self._rnn.run(rows, lengths, index) @ self._weight + self._bias
+
+
+def _mean_crf(config: TaggerConfig, tensors: Mapping[str, Float32]) -> CRF:
+    means = [
+        np.mean([tensors[f"{member}.crf.{part}"] for member in range(config.members)], axis=0)
+        for part in ("after", "first", "last")
+    ]
+    return CRF(*means)
 
 
 def _together(sentences: Sequence[Sequence[str]]) -> Iterator[Sequence[Sequence[str]]]:

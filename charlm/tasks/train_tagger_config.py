@@ -46,6 +46,9 @@ class TaggerTrainConfig:
     crf: bool | None = setting(
         None, "weigh whole sequences of tags; default for BIO labels (B-X, I-X, O)"
     )
+    members: int = setting(
+        2, "networks, trained side by side, whose weights of tags are averaged", ge=1, le=64
+    )
     dropout: float = setting(0.4, "share of vectors and outputs left out", ge=0, lt=1)
     word_dropout: float = setting(
         0.25, "words seen n times are read as unknown in a / (a + n) of their places", ge=0, le=100
@@ -54,7 +57,9 @@ class TaggerTrainConfig:
     batch_size: int = setting(32, "sentences of an update", ge=1, le=65_536)
     learning_rate: float = setting(4e-3, "rate at its highest", gt=0, le=10)
     max_grad_norm: float = setting(5.0, "longest gradient that is followed whole", gt=0)
-    threads: int | None = setting(None, "CPU threads (default: one a core)", ge=1, le=1024)
+    threads: int | None = setting(
+        None, "CPU threads, at most one a member (default: one a core)", ge=1, le=1024
+    )
     precision: str = setting(
         "auto",
         "type of the layers' products",

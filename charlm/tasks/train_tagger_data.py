@@ -96,6 +96,7 @@ def settle_form(
         column=data.sentences[0].column,
         words=len(words),
         crf=is_bio(tags) if config.crf is None else config.crf,
+        members=config.members,
         vocab_size=known + 1,
         word_dim=config.word_dim,
         subword_dim=config.subword_dim,

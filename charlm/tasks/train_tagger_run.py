@@ -15,6 +15,7 @@ import torch
 from charlm.base.config import to_json
 from charlm.base.durations import parse_duration
 from charlm.base.errors import CheckpointError
+from charlm.engine.blas import cpu_count
 from charlm.models.layers import rows_can
 from charlm.models.runtime import DTYPES, use_threads
 from charlm.models.tagger import TagDropouts
@@ -72,7 +73,7 @@ class Run:
 
     def train(self) -> Iterator[TrainEvent]:
         """Train, look, save, and tell the result."""
-        use_threads(self.config.threads)
+        use_threads(1)  # products are small: a second thread of PyTorch is only waited for
         ids = TagData(self.data.sentences, self.form, self.words, self.parts)
         yield from self._introduce(ids)
         self.trainer = self._build(ids)
@@ -107,13 +108,14 @@ class Run:
 
     def _build(self, ids: TagData) -> TagTrainer:
         config = self.config
-        model = Module(
-            self.form,
-            TagDropouts(input=config.dropout, layer=config.dropout),
-            dtype=DTYPES[_precision(config, self.form)],
-        )
-        generator = torch.Generator().manual_seed(config.seed)
-        model.initialise(generator)
+        models = [
+            Module(
+                self.form,
+                TagDropouts(input=config.dropout, layer=config.dropout),
+                dtype=DTYPES[_precision(config, self.form)],
+            )
+            for _ in range(self.form.members)
+        ]
         settings = TagSettings(
             batch_size=config.batch_size,
             learning_rate=config.learning_rate,
@@ -124,7 +126,7 @@ class Run:
             max_grad_norm=config.max_grad_norm,
             seed=config.seed,
         )
-        return TagTrainer(model, ids, settings)
+        return TagTrainer(models, ids, settings, config.threads or cpu_count())
 
     def _restore(self, found: ResumeState) -> None:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from charlm.text.subwords import known_subword_ids
 from charlm.training.loop import TrainingDivergedError
 
 Ints = npt.NDArray[np.int64]
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 POOL = 50  # batches whose sentences are sorted by length together
 LONGEST = 512  # words of a sentence that are trained on together
 PADDED = 64  # words a sentence that a batch may hold, padding counted
@@ -136,21 +139,20 @@ class TagUpdate:
 
 
 class TagTrainer:
-    """Updates a tagger; keeps a running average of its weights, which is what is saved."""
+    """Updates the networks of a tagger, each on a thread of its own, all by the same batches.
 
-    def __init__(self, model: Tagger, data: TagData, settings: TagSettings) -> None:
-        self.model, self.data, self.settings = model, data, settings
+    Keeps a running average of each one's weights, which is what is saved. What a network draws
+    follows from the seed and its number alone, so that threads change nothing.
+    """
+
+    def __init__(
+        self, models: Sequence[Tagger], data: TagData, settings: TagSettings, threads: int = 1
+    ) -> None:
+        self.data, self.settings = data, settings
         self.step = self.epoch = self.place = 0
-        self.generator = torch.Generator().manual_seed(settings.seed)
         self._chances = unknown_chances(data.counts, settings.word_dropout)
-        self._named = {
-            name: value for name, value in model.named_parameters() if value.requires_grad
-        }
-        self._weights: list[Tensor] = list(self._named.values())
-        self._optimizer = torch.optim.Adam(
-            self._weights, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
-        )
-        self._average = [weight.detach().clone() for weight in self._weights]
+        self.members = [_Member(model, settings, number) for number, model in enumerate(models)]
+        self._pool = ThreadPoolExecutor(max(1, min(threads, len(models))), "charlm-tagger")
 
     def updates(self, progress: Callable[[], float]) -> Iterator[TagUpdate]:
         """Yield updates until `progress`, the share of the training that is done, reaches 1.
@@ -170,48 +172,33 @@ class TagTrainer:
     def _update(self, order: Sequence[Sequence[int]], share: float) -> TagUpdate:
         batch = self.data.batch(order[self.place], self._chances)
         rate = self.settings.learning_rate * _slope(share, self.settings.warm_up)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self.model.train()
-        loss = self.model.loss(batch, self.generator, label_smoothing=self.settings.label_smoothing)
-        value = loss.item()
-        if not np.isfinite(value):
-            raise TrainingDivergedError(
-                f"the loss is {value} at step {self.step + 1:,}; try a smaller --learning-rate"
-            )
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._weights, self.settings.max_grad_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.place += 1
         keep = min(self.settings.average, self.step / (self.step + 10.0))
-        with torch.no_grad():
-            torch._foreach_lerp_(self._average, self._weights, 1.0 - keep)
+        losses = list(self._pool.map(lambda one: one.update(batch, rate, keep), self.members))
+        value = sum(losses) / len(losses)
+        if not math.isfinite(value):
+            raise TrainingDivergedError(
+                f"the loss is {value} at step {self.step:,}; try a smaller --learning-rate"
+            )
         epoch = self.epoch + self.place / len(order)
         return TagUpdate(self.step, epoch, value, rate, int(batch.lengths.sum()))
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
         """Return a copy of the averaged weights, by name."""
-        found = dict(zip(self._named, self._average, strict=True))
         return {
-            name: np.array(found.get(name, value).detach().numpy())
-            for name, value in self.model.named_parameters()
+            f"{number}.{name}": np.array(average.numpy())
+            for number, member in enumerate(self.members)
+            for name, average in zip(member.names, member.average, strict=True)
         }
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return all that a continuation needs, as arrays."""
         found: dict[str, npt.NDArray[Any]] = {
-            "place": np.array([self.step, self.epoch, self.place], np.int64),
-            "random": np.array(self.generator.get_state().numpy()),
+            "place": np.array([self.step, self.epoch, self.place], np.int64)
         }
-        for name, weight, average in zip(self._named, self._weights, self._average, strict=True):
-            moments = self._optimizer.state.get(weight, {})
-            found[f"weight.{name}"] = np.array(weight.detach().numpy())
-            found[f"average.{name}"] = np.array(average.numpy())
-            for part in ("exp_avg", "exp_avg_sq"):
-                moment = moments.get(part, torch.zeros_like(weight))
-                found[f"{part}.{name}"] = np.array(moment.detach().numpy())
+        for number, member in enumerate(self.members):
+            found |= {f"{number}.{name}": value for name, value in member.state().items()}
         return found
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -221,16 +208,72 @@ class TagTrainer:
             KeyError, ValueError, RuntimeError: if it is not of such a training.
         """
         self.step, self.epoch, self.place = (int(number) for number in state["place"])
-        self.generator.set_state(torch.from_numpy(np.array(state["random"])))
-        for name, weight, average in zip(self._named, self._weights, self._average, strict=True):
-            weight.data.copy_(torch.from_numpy(np.array(state[f"weight.{name}"])))
-            average.copy_(torch.from_numpy(np.array(state[f"average.{name}"])))
+        for number, member in enumerate(self.members):
+            member.restore(state, f"{number}.", self.step)
+
+
+class _Member:
+    """One network, its optimiser and its average."""
+
+    def __init__(self, model: Tagger, settings: TagSettings, number: int) -> None:
+        self._model, self._settings = model, settings
+        seed = np.random.SeedSequence((settings.seed, number)).generate_state(1)
+        self._generator = torch.Generator().manual_seed(int(seed[0]))
+        model.initialise(self._generator)
+        named = dict(model.named_parameters())
+        self.names = list(named)
+        self._weights: list[Tensor] = list(named.values())
+        self._optimizer = torch.optim.Adam(
+            self._weights, lr=settings.learning_rate, betas=(0.9, 0.999), fused=True
+        )
+        self.average = [weight.detach().clone() for weight in self._weights]
+
+    def update(self, batch: TagBatch, rate: float, keep: float) -> float:
+        """Follow the gradient of a batch; return its loss. If that is no number, do nothing."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._model.train()
+        loss = self._model.loss(
+            batch, self._generator, label_smoothing=self._settings.label_smoothing
+        )
+        value = loss.item()
+        if not math.isfinite(value):
+            return value
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._weights, self._settings.max_grad_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, self._weights, 1.0 - keep)
+        return value
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return weights, averages, moments and the generator's state."""
+        found: dict[str, npt.NDArray[Any]] = {
+            "random": np.array(self._generator.get_state().numpy())
+        }
+        for name, weight, average in zip(self.names, self._weights, self.average, strict=True):
+            moments = self._optimizer.state.get(weight, {})
+            found[f"weight.{name}"] = np.array(weight.detach().numpy())
+            found[f"average.{name}"] = np.array(average.numpy())
+            for part in _MOMENTS:
+                moment = moments.get(part, torch.zeros_like(weight))
+                found[f"{part}.{name}"] = np.array(moment.detach().numpy())
+        return found
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]], prefix: str, step: int) -> None:
+        """Take over what `state` gave."""
+
+        def tensor(name: str) -> Tensor:
+            return torch.from_numpy(np.array(state[prefix + name]))
+
+        self._generator.set_state(tensor("random"))
+        for name, weight, average in zip(self.names, self._weights, self.average, strict=True):
+            weight.data.copy_(tensor(f"weight.{name}"))
+            average.copy_(tensor(f"average.{name}"))
             self._optimizer.state[weight] = {
-                "step": torch.tensor(float(self.step)),
-                **{
-                    part: torch.from_numpy(np.array(state[f"{part}.{name}"]))
-                    for part in ("exp_avg", "exp_avg_sq")
-                },
+                "step": torch.tensor(float(step)),
+                **{part: tensor(f"{part}.{name}") for part in _MOMENTS},
             }
 
 

@@ -86,3 +86,9 @@ def test_lengths_that_do_not_fit_the_inputs_are_refused():
     net, _ = make()
     with pytest.raises(ValueError, match="lengths have 4 tokens, not as many as there are inputs"):
         net.run(inputs(5), [4])
+
+
+def test_an_index_beyond_the_inputs_is_refused():
+    net, _ = make()
+    with pytest.raises(IndexError, match="an index leaves the 2 distinct inputs"):
+        net.run(inputs(2), [3], np.array([0, 2, 1]))

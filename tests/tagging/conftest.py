@@ -63,7 +63,7 @@ SMALL = (
         12,
     ),
     *("--learning-rate", 0.02, "--dropout", 0.1, "--min-count", 1, "--batch-size", 4),
-    *("--threads", 1, "--precision", "float32", "-q"),
+    *("--threads", 1, "--precision", "float32", "--members", 1, "-q"),
 )
 
 

@@ -14,7 +14,7 @@ from charlm.tasks.train_tagger_run import Run
 
 SMALL = {
     "hidden_size": 8, "word_dim": 4, "subword_dim": 4, "min_part_count": 1, "batch_size": 4,
-    "threads": 1, "precision": "float32",
+    "threads": 1, "precision": "float32", "members": 1,
 }  # fmt: skip
 
 
@@ -55,6 +55,14 @@ def test_a_training_stopped_and_resumed_ends_as_one_that_was_not(home, monkeypat
     assert (result.interrupted, result.steps) == (False, 36)
     whole, parts = weights(home, "whole"), weights(home, "parts")
     assert all((whole[name] == parts[name]).all() for name in whole)
+
+
+def test_members_learn_differently_and_on_any_number_of_threads(home):
+    for name, threads in (("one", 1), ("two", 2)):
+        run(name, members=2, threads=threads)
+    one, two = weights(home, "one"), weights(home, "two")
+    assert all((one[name] == two[name]).all() for name in one)
+    assert (one["0.output.weight"] != one["1.output.weight"]).any()
 
 
 def test_time_bounds_a_training(home):

@@ -74,7 +74,7 @@ def _keep(pieces: deque[str], number: int, piece: str) -> None:
 @command(
     "sample",
     "[--SETTING VALUE]… [TEXT]",
-    "write on from a text, as a line without a slash does",
+    "write on from a text, as a line without / does",
     options=_FLAGS,
 )
 def _sample(session: Session, rest: str, options: Options) -> None:
@@ -95,7 +95,7 @@ def _again(session: Session, _: str, __: Options) -> None:
 @command(
     "more",
     "[TEXT]",
-    "go on with the last text, TEXT added to it as it stands there, blanks and all",
+    "go on with the last text, and TEXT behind it",
     verbatim=True,
 )
 def _more(session: Session, rest: str, _: Options) -> None:
@@ -103,7 +103,7 @@ def _more(session: Session, rest: str, _: Options) -> None:
     write(session, last + rest, shown=last.rpartition("\n")[2] + rest)
 
 
-@command("edit", "", "put the last text into the prompt, to change it and go on from there")
+@command("edit", "", "change the last text at the prompt, and go on")
 def _edit(session: Session, _: str, __: Options) -> None:
     text = last_text(session).whole
     if session.draft is None:
@@ -111,7 +111,7 @@ def _edit(session: Session, _: str, __: Options) -> None:
     session.draft = f'"""{text}' if text.startswith("/") else text
 
 
-@command("undo", "", "forget the last text; /more goes on with the one before")
+@command("undo", "", "forget the last text")
 def _undo(session: Session, _: str, __: Options) -> None:
     last_text(session)
     session.texts.pop()

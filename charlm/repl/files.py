@@ -17,7 +17,7 @@ from charlm.repl.transcript import SUFFIX, read_records, text_record, write_reco
 @command(
     "save",
     "FILE",
-    "write the last text to a new file; all texts and how they were drawn, if it is a .jsonl",
+    "write the last text; as .jsonl all, and how drawn",
     completes="file",
 )
 def _save(session: Session, rest: str, _: Options) -> None:
@@ -39,7 +39,7 @@ def _save(session: Session, rest: str, _: Options) -> None:
 @command(
     "load",
     "FILE",
-    "take a text from a file, for /more to go on with; from a .jsonl those that /save wrote",
+    "take up a text from a file, or what /save wrote",
     completes="file",
 )
 def _load(session: Session, rest: str, _: Options) -> None:

@@ -209,6 +209,8 @@ def toolbar(session: Session, columns: int, rows: int = 24) -> str:
     ]
     if session.speed is not None:
         parts.append(f"{session.speed:,.0f} tokens/s")
+    if not session.lines:
+        parts.append("/help tells what there is")
     shown = parts[0]
     for part in parts[1:]:
         if columns_of(shown) + columns_of(part) + 3 > columns:

@@ -68,7 +68,7 @@ def _rank(session: Session, rest: str, _: Options) -> None:
 @command(
     "spell",
     "[--model NAME] [--explain] [TEXT]",
-    "correct misspelt words of a text, or of the last one",
+    "correct a text, or the last one",
     options={"model": True, "explain": False},
 )
 def _spell(session: Session, rest: str, options: Options) -> None:
@@ -121,7 +121,7 @@ def _analogy(session: Session, rest: str, options: Options) -> None:
     show_answers([find_analogy(opened, *words, top_n=top_n)], as_json=False)
 
 
-@command("plot", "[NAME]…", "draw loss curves, those of this model or of others", completes="model")
+@command("plot", "[NAME]…", "draw loss curves of this model or of others", completes="model")
 def _plot(session: Session, rest: str, _: Options) -> None:
     from charlm.render.plots import draw
     from charlm.tasks.plot import MEASURES, read_curves

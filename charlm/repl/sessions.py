@@ -35,7 +35,7 @@ def _models(_: Session, __: str, ___: Options) -> None:
         out("no models yet; charlm train makes one")
 
 
-@command("history", "[NUMBER]", "list the lines of this session, the latest NUMBER of them")
+@command("history", "[NUMBER]", "list the latest lines of this session")
 def _history(session: Session, rest: str, _: Options) -> None:
     number = whole_number(rest or "20", "NUMBER")
     for line in list(session.lines)[-number:]:
@@ -58,8 +58,8 @@ def _help(_: Session, rest: str, __: Options) -> None:
         for one in COMMANDS.values()
     ]
     show_facts(rows)
-    out("Any other line is a text that the model goes on with. Ctrl-C stops it, Ctrl-D leaves.")
-    out("Keys: Tab completes, → takes the grey text, Ctrl-R searches, Alt-Enter adds a line.")
+    out("Other lines are texts to go on with. Ctrl-C stops the model, Ctrl-D leaves.")
+    out("Tab completes, → takes grey text, Ctrl-R searches, Alt-Enter adds a line.")
 
 
 @command("quit", "", "leave, as Ctrl-D does")

@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 0.5  # between two looks: a Ctrl-C is heeded in between
 @command(
     "train",
     "[KIND] [CORPUS]… [--OPTION VALUE]…",
-    "train beside the session, as charlm train does; bare: show how far it is, or begin",
+    "train beside the session; bare: how far is it?",
     completes="training",
 )
 def _train(session: Session, rest: str, _: Options) -> None:
@@ -41,7 +41,7 @@ def _train(session: Session, rest: str, _: Options) -> None:
     talk("training beside the session; /stop saves and ends it")
 
 
-@command("stop", "", "have the training save and end; a second time, end at once")
+@command("stop", "", "have the training save and end; twice: at once")
 def _stop(session: Session, _: str, __: Options) -> None:
     training = running_training(session)
     if training is None:
@@ -55,7 +55,7 @@ def _stop(session: Session, _: str, __: Options) -> None:
         talk("it saves and ends; /stop again ends it at once")
 
 
-@command("wait", "", "wait for the end of the training; Ctrl-C waits no longer")
+@command("wait", "", "wait for the training; Ctrl-C waits no longer")
 def _wait(session: Session, _: str, __: Options) -> None:
     training = running_training(session)
     while training is not None and not training.wait(PATIENCE_SECONDS):

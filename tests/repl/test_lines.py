@@ -82,6 +82,11 @@ def test_every_command_answers_with_help(told):
         assert f"/{one.name} {one.usage}".rstrip() + f"\n  {one.help}\n" in out
 
 
+def test_help_fits_a_terminal(told):
+    _, out, _ = told("/help")
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_queries_show_what_the_command_line_shows(told, capsys):
     from charlm.cli.app import run
 

@@ -106,6 +106,8 @@ def test_a_history_that_cannot_be_written_is_told(user, capsys):
 
 
 def test_the_toolbar_shows_what_fits(session):
+    assert toolbar(session, 99).endswith(" · seed random · /help tells what there is")
+    session.lines.append("the")
     session.speed = 12345.6
     full = "tiny · temperature 0.8 · top-p 1 · seed random · 12,346 tokens/s"
     assert toolbar(session, 80) == full

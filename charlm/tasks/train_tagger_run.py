@@ -34,6 +34,7 @@ from charlm.training.clock import Clock, Rate
 from charlm.training.tagging import LONGEST, TagData, TagSettings, TagTrainer, TagUpdate, steps_of
 
 SAVE_SECONDS = 30.0
+LEAST_STEPS, MOST_EPOCHS = 600, 200  # of few sentences, where nothing was said
 LOOKS = 20  # of the valid file, at most, in a run
 WARM_UP, AVERAGE = 0.05, 0.998
 Arrays = dict[str, npt.NDArray[np.float32]]
@@ -144,7 +145,10 @@ class Run:
     def _limits(self, ids: TagData) -> None:
         config = self.config
         self._seconds = None if config.max_time is None else parse_duration(config.max_time)
-        epochs = config.epochs or (None if self._seconds else DEFAULT_EPOCHS)
+        epochs = config.epochs
+        if epochs is None and self._seconds is None:
+            once = steps_of(ids, config.batch_size, config.seed, 1)
+            epochs = max(DEFAULT_EPOCHS, min(MOST_EPOCHS, -(-LEAST_STEPS // once)))
         self._total = None
         if epochs is not None:
             self._total = steps_of(ids, config.batch_size, config.seed, epochs)

@@ -65,6 +65,10 @@ class ClassifierTrainConfig(LabelledConfig):
     hidden_size: int = setting(64, "units of a layer and direction", ge=1, le=4096)
     word_dim: int = setting(128, "numbers of a word's own vector", ge=1, le=4096)
     subword_dim: int = setting(64, "numbers of the vector of a word's parts", ge=1, le=4096)
+    vectors: str | None = setting(
+        None, "start from word vectors: a model's name or a file (word2vec, GloVe, fastText)"
+    )
+    freeze_vectors: bool = setting(False, "leave these vectors as they are")
     pooling: str = setting("max+mean", "from words to a text", choices=POOLINGS)
     longest: int = setting(400, "words of a text that recurrent layers read", ge=1, le=1_000_000)
     epochs: int | None = setting(
@@ -86,6 +90,8 @@ class ClassifierTrainConfig(LabelledConfig):
             raise ConfigError(f"char_ngrams must be 0 or at least 3, got {self.char_ngrams}")
         if not self.ngrams and not self.num_layers:
             raise ConfigError("num_layers must be at least 1 where ngrams is 0")
+        if self.freeze_vectors and self.vectors is None:
+            raise ConfigError("freeze_vectors needs vectors")
         if self.max_time is not None:
             parse_duration(self.max_time)
 

@@ -18,6 +18,7 @@ from charlm.classifying.recurrent import RecurrentBranch
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_classifier_data import Part
+from charlm.tasks.train_classifier_vectors import ForeignVectors
 from charlm.tasks.train_events import Message, TrainEvent, VectorStep
 
 Arrays = dict[str, npt.NDArray[np.float32]]
@@ -57,8 +58,20 @@ def train_layers(
     from charlm.training.classifier import Recipe, Trainer, Vocabulary
 
     use_threads(wanted.threads)
-    vocabulary = Vocabulary(train.words, config, min_count=2)
+    foreign = ForeignVectors(wanted.vectors) if wanted.vectors is not None else None
+    if foreign is not None:
+        config = dataclasses.replace(config, word_dim=foreign.dim)
+    vocabulary = Vocabulary(
+        train.words,
+        config,
+        min_count=2 if foreign is None else 1,
+        further=foreign.frequent() if foreign is not None and wanted.freeze_vectors else (),
+    )
     config = dataclasses.replace(config, vocab_size=len(vocabulary.words) + 1)
+    vectors = None
+    if foreign is not None:
+        vectors, found = foreign.rows(vocabulary.words, wanted.seed, zeros=wanted.freeze_vectors)
+        yield Message(text=f"{found:,} of {len(vocabulary.words):,} words have a vector")
     recipe = Recipe(
         epochs=wanted.passes(len(train.words)),
         batch_size=wanted.batch_size,
@@ -69,7 +82,15 @@ def train_layers(
         seed=wanted.seed,
         max_seconds=parse_duration(wanted.max_time) if wanted.max_time else None,
     )
-    trainer = Trainer(config, vocabulary, train.words, train.gold, recipe)
+    trainer = Trainer(
+        config,
+        vocabulary,
+        train.words,
+        train.gold,
+        recipe,
+        vectors=vectors,
+        frozen=wanted.freeze_vectors,
+    )
     best = _Best(config, vocabulary.words, valid, linear)
     clock = _Clock(recipe.max_seconds)
     step = None

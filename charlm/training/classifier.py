@@ -73,12 +73,25 @@ class Vocabulary:
     """The words of the texts to train on: rows, counts and parts."""
 
     def __init__(
-        self, texts: Sequence[Sequence[str]], config: ClassifierConfig, min_count: int
+        self,
+        texts: Sequence[Sequence[str]],
+        config: ClassifierConfig,
+        min_count: int,
+        further: Sequence[str] = (),
     ) -> None:
+        """Count the words of texts.
+
+        Args:
+            texts: cut into words.
+            config: which parts of words count.
+            min_count: words seen less often have no row of their own.
+            further: words that have one although they are not seen.
+        """
         self._config = config.input
         self._counts = Counter(word for words in texts for word in words)
         common = self._counts.most_common()
-        self.words = [word for word, seen in common if seen >= min_count]
+        seen = [word for word, count in common if count >= min_count]
+        self.words = list(dict.fromkeys([*seen, *further]))
         self._rows = {word: row for row, word in enumerate(self.words, 1)}
         self._parts: dict[str, list[int]] = {}
 
@@ -114,6 +127,9 @@ class Trainer:
         texts: cut into words, none empty.
         labels: the index of each text's label.
         recipe: how to train.
+        vectors: (words + 1, word_dim), what the words' own vectors begin as, the unknown word
+            first.
+        frozen: leave those vectors as they are.
     """
 
     def __init__(
@@ -123,6 +139,9 @@ class Trainer:
         texts: Sequence[Sequence[str]],
         labels: Ints,
         recipe: Recipe,
+        *,
+        vectors: npt.NDArray[np.float32] | None = None,
+        frozen: bool = False,
     ) -> None:
         self.recipe, self._vocabulary = recipe, vocabulary
         self._texts = [words[: config.longest] for words in texts]
@@ -130,6 +149,11 @@ class Trainer:
         self.net = RecurrentBranch(config.input, config.rnn, config.pooling, len(config.labels))
         self._generator = torch.Generator().manual_seed(recipe.seed)
         self.net.initialise(self._generator)
+        own = self.net.input.words.weight
+        if vectors is not None:
+            with torch.no_grad():
+                own.copy_(torch.from_numpy(vectors))
+        own.requires_grad_(not frozen)
         self._optimizer = build_adamw(
             self.net, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
         )

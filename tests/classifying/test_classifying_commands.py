@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from charlm.store.checkpoint import load_model
 
 TRAIN = ("train", "classifier", "-q", "--num-layers", "0")
 
@@ -170,3 +173,36 @@ def test_ngrams_that_are_all_too_rare_are_told(charlm, reviews):
         "",
         "charlm: no n-gram is seen 1,000 times; give a smaller --min-count\n",
     )
+
+
+VECTORS = "3 4\ngood 1 0 0 0\nunseen 0 3 0 4\nbad 0 0 2 0\n"
+
+
+def word_rows(home, name):
+    stored = load_model(home / "checkpoints" / name)
+    words = stored.tokenizer_files["words.txt"].decode().split("\n")[:-1]
+    rows = stored.tensors(floats_only=False)["input.words.weight"]
+    return dict(zip(["", *words], rows, strict=True))
+
+
+def test_vectors_made_elsewhere_are_taken_over_and_frozen(charlm, reviews, home):
+    (home / "v.txt").write_text(VECTORS)
+    line = ("train", "classifier", reviews, "--epochs", "2", "--threads", "1", "--vectors", "v.txt")
+    status, _, err = charlm(*line, "-o", "frozen", "--freeze-vectors")
+    assert status == 0
+    assert "3 of 16 words have a vector\n" in err
+    rows = word_rows(home, "frozen")
+    # of length 1, then as long as those that begin at random: 0.3 · sqrt(4)
+    np.testing.assert_allclose(rows["unseen"], [0, 0.36, 0, 0.48], rtol=1e-6)
+    np.testing.assert_allclose(rows["good"], [0.6, 0, 0, 0], rtol=1e-6)
+    assert not rows[""].any()
+    assert not rows["film"].any()
+    assert charlm(*line, "-o", "free", "-q")[0] == 0
+    rows = word_rows(home, "free")
+    assert "unseen" not in rows
+    assert 0 < np.abs(rows["good"] - [0.6, 0, 0, 0]).max() < 0.1
+
+
+def test_freezing_needs_vectors(charlm, reviews):
+    status, _, err = charlm(*TRAIN, reviews, "--freeze-vectors")
+    assert (status, "--freeze-vectors needs vectors" in err) == (2, True)

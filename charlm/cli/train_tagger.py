@@ -9,7 +9,7 @@ import click
 from charlm.base.durations import parse_duration
 from charlm.base.errors import ConfigError
 from charlm.cli.command import Command
-from charlm.cli.completion import complete_file
+from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import config_from, json_option, options_from
 from charlm.cli.train import _STATUS, follow
 from charlm.tasks.train_events import TrainResult
@@ -40,7 +40,10 @@ from charlm.tasks.train_tagger_config import TaggerTrainConfig
     "sentences; - for stdin",
 )
 @click.option("-o", "--name", metavar="NAME", help="name of the model (default: from the file)")
-@options_from(TaggerTrainConfig, complete={"valid": complete_file, "test": complete_file})
+@options_from(
+    TaggerTrainConfig,
+    complete={"valid": complete_file, "test": complete_file, "vectors": complete_model},
+)
 @click.option("--resume", is_flag=True, help="go on with an interrupted training")
 @click.option("--overwrite", is_flag=True, help="replace a model of that name")
 @json_option

@@ -61,7 +61,7 @@ def restore_tagger(stored: StoredModel) -> Tagger:
         raise CheckpointError(str(error)) from error
     tensors = stored.tensors(shapes)
     plain = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
-    words = _lines(stored, WORDS_FILE, config.words)
+    words = _lines(stored, WORDS_FILE, config.words + config.extra)
     return Tagger(config, words, _lines(stored, PARTS_FILE, config.buckets - 1), plain)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +33,15 @@ class Tagger:
 
         Args:
             config: its form.
-            words: all that were seen in training; the first have vectors of their own.
+            words: all that were seen in training, the first of which have vectors of their own,
+                then the extra ones.
             parts: of words that are known, in the order of their ids from 1.
             tensors: by the names of `config.tensor_shapes()`.
         """
         self.config = config
         self.words, self.parts = tuple(words), tuple(parts)
         self.tensors = tensors
-        known = self.words[: config.vocab_size - 1]
-        ids = {word: row for row, word in enumerate(known, 1)}
+        ids = word_rows(config, self.words)
         numbers = {part: number for number, part in enumerate(parts, 1)}
         self._members = [
             _Member(config, ids, numbers, tensors, f"{member}.") for member in range(config.members)
@@ -76,7 +77,23 @@ class Tagger:
 
     @cached_property
     def _seen(self) -> frozenset[str]:
-        return frozenset(self.words)
+        return frozenset(self.words[: self.config.words])
+
+
+class _Folding(dict[str, int]):
+    """Rows of words, those in lower case for words that are not known as written."""
+
+    def get(self, word: str, default: Any = None) -> Any:
+        found = super().get(word)
+        return super().get(word.lower(), default) if found is None else found
+
+
+def word_rows(config: TaggerConfig, words: Sequence[str]) -> Mapping[str, int]:
+    """Return the rows of the known words: the first of those seen, then the extra ones."""
+    seen = config.vocab_size - 1 - config.extra
+    known = itertools.chain(words[:seen], words[config.words :])
+    rows = {word: row for row, word in enumerate(known, 1)}
+    return _Folding(rows) if config.fold else rows
 
 
 class _Member:

@@ -47,6 +47,8 @@ class TaggerTrainConfig:
     crf: bool | None = setting(
         None, "weigh whole sequences of tags; default for BIO labels (B-X, I-X, O)"
     )
+    vectors: str | None = setting(None, "word vectors to begin with: a model's name, or a file")
+    freeze_vectors: bool = setting(False, "leave those vectors as they are")
     members: int = setting(
         2, "networks, trained side by side, whose weights of tags are averaged", ge=1, le=64
     )
@@ -54,7 +56,7 @@ class TaggerTrainConfig:
     word_dropout: float = setting(
         0.25, "words seen n times are read as unknown in a / (a + n) of their places", ge=0, le=100
     )
-    label_smoothing: float = setting(0.0, "share of the loss for all tags alike", ge=0, lt=1)
+    label_smoothing: float = setting(0.1, "share of the loss for all tags alike", ge=0, lt=1)
     batch_size: int = setting(32, "sentences of an update", ge=1, le=65_536)
     learning_rate: float = setting(4e-3, "rate at its highest", gt=0, le=10)
     max_grad_norm: float = setting(5.0, "longest gradient that is followed whole", gt=0)

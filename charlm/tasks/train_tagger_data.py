@@ -13,6 +13,7 @@ from charlm.metrics.spans import is_bio
 from charlm.tagging.config import MOST_TAGS, TaggerConfig
 from charlm.tagging.reading import Sentence, read_sentences
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
+from charlm.tasks.train_tagger_vectors import GivenVectors
 from charlm.text.corpora import open_corpus
 from charlm.text.corpus import Corpus
 from charlm.text.subwords import SubwordConfig, count_parts
@@ -68,9 +69,9 @@ def read_annotated(specs: Sequence[str], column: str, encoding_errors: str = "st
 
 
 def settle_form(
-    data: Annotated, config: TaggerTrainConfig
+    data: Annotated, config: TaggerTrainConfig, vectors: GivenVectors | None = None
 ) -> tuple[TaggerConfig, list[str], list[str]]:
-    """Return the form of the tagger, all words seen, the most frequent first, and known parts.
+    """Return the form of the tagger, its words as `Tagger` takes them, and the known parts.
 
     Raises:
         CorpusError: if there is a single tag, or far too many.
@@ -86,19 +87,26 @@ def settle_form(
             f"{data.description}: {len(tags):,} different tags, at most {MOST_TAGS:,}; is "
             f"{config.column or 'the last'!r} the column of the tags?"
         )
-    words = sorted(counts, key=lambda word: (-counts[word], word))
+    known = {
+        word
+        for word, count in counts.items()
+        if count >= config.min_count or (vectors is not None and vectors.has(word))
+    }
+    words = sorted(counts, key=lambda word: (word not in known, -counts[word], word))
+    extra = [] if vectors is None else vectors.extra(frozenset(counts))
     within = SubwordConfig(affixes=config.affixes, max_ngram=config.max_ngram)
     numbers = count_parts(counts, within)
     parts = sorted(part for part, times in numbers.items() if times >= config.min_part_count)
-    known = sum(count >= config.min_count for count in counts.values())
     form = TaggerConfig(
         tags=tuple(tags),
         column=data.sentences[0].column,
         words=len(words),
         crf=is_bio(tags) if config.crf is None else config.crf,
         members=config.members,
-        vocab_size=known + 1,
-        word_dim=config.word_dim,
+        extra=len(extra),
+        fold=vectors is not None and vectors.space.lowercase,
+        vocab_size=len(known) + len(extra) + 1,
+        word_dim=config.word_dim if vectors is None else vectors.space.dim,
         subword_dim=config.subword_dim,
         buckets=max(2, len(parts) + 1),
         affixes=config.affixes,
@@ -108,4 +116,4 @@ def settle_form(
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
     )
-    return form, words, parts
+    return form, [*words, *extra], parts

@@ -24,12 +24,13 @@ from charlm.store.checkpoint import MetricsLog, ResumeState, keep_newest, save_r
 from charlm.tagging.config import TaggerConfig, describe
 from charlm.tagging.folder import KIND, save_tagger
 from charlm.tagging.measuring import TagFigures, measure
-from charlm.tagging.tagger import Tagger
+from charlm.tagging.tagger import Tagger, word_rows
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
 from charlm.tasks.train_tagger_config import DEFAULT_EPOCHS, TaggerTrainConfig
 from charlm.tasks.train_tagger_data import Annotated, settle_form
+from charlm.tasks.train_tagger_vectors import open_given
 from charlm.training.clock import Clock, Rate
 from charlm.training.tagging import LONGEST, TagData, TagSettings, TagTrainer, TagUpdate, steps_of
 
@@ -63,7 +64,8 @@ class Run:
     ) -> None:
         self.folder, self.config, self.corpus = folder, config, corpus
         self.data, self.valid, self.test = data, valid, test
-        self.form, self.words, self.parts = settle_form(data, config)
+        self.vectors = open_given(config.vectors)
+        self.form, self.words, self.parts = settle_form(data, config, self.vectors)
         self._found = found
         state = found.state if found else {}
         self._begun = float(state.get("seconds", 0.0))
@@ -99,8 +101,14 @@ class Run:
         yield Message(
             text=f"{self.folder.name}: {describe(self.form)}, {parameters:,} parameters; "
             f"{len(self.data.sentences):,} sentences, {self.data.words:,} words, "
-            f"{len(self.words):,} of them different, from {self.data.description}"
+            f"{self.form.words:,} of them different, from {self.data.description}"
         )
+        if self.vectors is not None:
+            found = sum(map(self.vectors.has, self.words[: self.form.words]))
+            yield Message(
+                text=f"{self.vectors.name} has vectors for {found:,} of these words, and for "
+                f"{self.form.extra:,} others"
+            )
         if ids.cut:
             yield Message(
                 text=f"{ids.cut:,} sentences of more than {LONGEST} words are trained on in parts",
@@ -126,8 +134,17 @@ class Run:
             average=AVERAGE,
             max_grad_norm=config.max_grad_norm,
             seed=config.seed,
+            freeze=config.freeze_vectors,
         )
-        return TagTrainer(models, ids, settings, config.threads or cpu_count())
+        threads = config.threads or cpu_count()
+        return TagTrainer(models, ids, settings, threads, self._table())
+
+    def _table(self) -> npt.NDArray[np.float32] | None:
+        """Return the rows of known words that given vectors fill."""
+        if self.vectors is None:
+            return None
+        rows = word_rows(self.form, self.words)
+        return self.vectors.table(list(rows))[0]
 
     def _restore(self, found: ResumeState) -> None:
         try:

@@ -17,6 +17,7 @@ from charlm.models.tagger import TagBatch, Tagger
 from charlm.models.word_input import unknown_chances
 from charlm.tagging.config import TaggerConfig
 from charlm.tagging.reading import Sentence
+from charlm.tagging.tagger import word_rows
 from charlm.text.subwords import known_subword_ids
 from charlm.training.loop import TrainingDivergedError
 
@@ -39,6 +40,7 @@ class TagSettings:
     average: float
     max_grad_norm: float
     seed: int
+    freeze: bool = False
 
 
 class TagData:
@@ -56,7 +58,7 @@ class TagData:
         known: Sequence[str],
         known_parts: Sequence[str],
     ) -> None:
-        rows = {word: row for row, word in enumerate(known[: config.vocab_size - 1], 1)}
+        rows = word_rows(config, known)
         tags = {tag: number for number, tag in enumerate(config.tags)}
         types: dict[str, int] = {}
         self.sentences: list[tuple[Ints, Ints]] = []
@@ -146,12 +148,19 @@ class TagTrainer:
     """
 
     def __init__(
-        self, models: Sequence[Tagger], data: TagData, settings: TagSettings, threads: int = 1
+        self,
+        models: Sequence[Tagger],
+        data: TagData,
+        settings: TagSettings,
+        threads: int = 1,
+        vectors: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.data, self.settings = data, settings
         self.step = self.epoch = self.place = 0
         self._chances = unknown_chances(data.counts, settings.word_dropout)
-        self.members = [_Member(model, settings, number) for number, model in enumerate(models)]
+        self.members = [
+            _Member(model, settings, number, vectors) for number, model in enumerate(models)
+        ]
         self._pool = ThreadPoolExecutor(max(1, min(threads, len(models))), "charlm-tagger")
 
     def updates(self, progress: Callable[[], float]) -> Iterator[TagUpdate]:
@@ -187,9 +196,9 @@ class TagTrainer:
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
         """Return a copy of the averaged weights, by name."""
         return {
-            f"{number}.{name}": np.array(average.numpy())
+            f"{number}.{name}": value
             for number, member in enumerate(self.members)
-            for name, average in zip(member.names, member.average, strict=True)
+            for name, value in member.arrays().items()
         }
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
@@ -215,12 +224,23 @@ class TagTrainer:
 class _Member:
     """One network, its optimiser and its average."""
 
-    def __init__(self, model: Tagger, settings: TagSettings, number: int) -> None:
+    def __init__(
+        self,
+        model: Tagger,
+        settings: TagSettings,
+        number: int,
+        vectors: npt.NDArray[np.float32] | None,
+    ) -> None:
         self._model, self._settings = model, settings
         seed = np.random.SeedSequence((settings.seed, number)).generate_state(1)
         self._generator = torch.Generator().manual_seed(int(seed[0]))
         model.initialise(self._generator)
-        named = dict(model.named_parameters())
+        table = model.input.words.weight
+        if vectors is not None:
+            table.data.copy_(torch.from_numpy(vectors))
+            table.requires_grad_(not settings.freeze)
+        self._fixed = {n: w for n, w in model.named_parameters() if not w.requires_grad}
+        named = {n: w for n, w in model.named_parameters() if w.requires_grad}
         self.names = list(named)
         self._weights: list[Tensor] = list(named.values())
         self._optimizer = torch.optim.Adam(
@@ -246,6 +266,11 @@ class _Member:
         with torch.no_grad():
             torch._foreach_lerp_(self.average, self._weights, 1.0 - keep)
         return value
+
+    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return a copy of the averaged weights, and of those that stay as they were."""
+        averages = dict(zip(self.names, self.average, strict=True)) | self._fixed
+        return {name: np.array(value.detach().numpy()) for name, value in averages.items()}
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return weights, averages, moments and the generator's state."""

@@ -7,6 +7,7 @@ import pytest
 
 from charlm.store.checkpoint import load_model
 from charlm.tagging.folder import restore_tagger
+from charlm.tagging.tagger import word_rows
 from charlm.tasks.train_events import VectorStep
 from charlm.tasks.train_tagger import train_tagger
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
@@ -63,6 +64,25 @@ def test_members_learn_differently_and_on_any_number_of_threads(home):
     one, two = weights(home, "one"), weights(home, "two")
     assert all((one[name] == two[name]).all() for name in one)
     assert (one["0.output.weight"] != one["1.output.weight"]).any()
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_word_vectors_are_begun_with_and_know_words_that_were_not_seen(home, freeze):
+    words = {"like": (1, 0), "saw": (1, 0.1), "eats": (0.9, 0), "apples": (0, 1), "cars": (0.1, 1)}
+    lines = [f"{word} {a} {b} 0.5" for word, (a, b) in (words | {"pears": (0, 1.1)}).items()]
+    (home / "given.vec").write_text(f"{len(lines)} 3\n" + "\n".join(lines) + "\n")
+    run("given", vectors="given.vec", freeze_vectors=freeze)
+    stored = load_model(home / "checkpoints" / "given")
+    tagger = restore_tagger(stored)
+    assert (tagger.config.word_dim, tagger.config.extra) == (3, 1)
+    assert tagger.words[-1] == "pears"
+    assert np.array_equal(tagger.is_seen(["apples", "pears"]), [True, False])
+    rows = word_rows(tagger.config, tagger.words)
+    table = tagger.tensors["0.input.words.weight"]
+    given = np.array([[*pair, 0.5] for pair in words.values()])
+    found = table[[rows[word] for word in words]]
+    kept = np.linalg.lstsq(given.reshape(-1, 1), found.reshape(-1), rcond=None)[1]
+    assert (kept < 1e-8) == freeze
 
 
 def test_time_bounds_a_training(home):

@@ -19,6 +19,12 @@ from pathlib import Path
 
 from charlm.spelling.learning import learn_channel
 
+# Two words that are often written as one, for want of a blank or of knowledge.
+FUSED = """
+abit alittle alot aslong aswell atall atleast atmost atonce bymyself eachother eventhough incase
+infact infront inorder inspite kindof lastnight nomatter noone ofcourse onceagain outof rightnow
+sofar somuch thankyou thesame ofthe inthe tothe onthe forthe andthe isthe
+"""
 CONFUSIONS = Path(__file__).parent / "spelling_confusions.txt"
 
 
@@ -86,6 +92,7 @@ def main(data):
         source="Wikipedia's common misspellings, TOEFL-Spell and UD English-EWT (CC BY-SA)",
         confused=confused,
     )
+    table["fused"] = FUSED.split()
     print(json.dumps(table, ensure_ascii=False))
 
 

@@ -15,6 +15,7 @@ _STEMS = 20_000
 _KNOWN = 40_000
 _LEAST_SHARE = 0.002
 _MOST = 24
+_VOWELS = frozenset("aeiouy")
 
 
 def learn_affixes(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -55,8 +56,12 @@ def is_derived(
         if form.endswith(ending):
             stem = form[: -len(ending)]
             doubled = len(stem) > _LEAST_STEM and stem[-1:] == stem[-2:-1]
-            if known(stem) or known(stem + "e") or (doubled and known(stem[:-1])):
+            dropped = ending[0] in _VOWELS and known(stem + "e")  # mak(e)ing
+            if known(stem) or dropped or (doubled and known(stem[:-1])):
                 return True
+    swapped = (form[:at] + "z" + form[at + 1 :] for at in range(2, len(form) - 1))
+    if any(form[at - 1 : at + 1] == "is" and known(one) for at, one in enumerate(swapped, 2)):
+        return True  # maximisation, where maximization is known
     if any(form.startswith(one) and known(form[len(one) :]) for one in beginnings):
         return True
     cuts = range(_LEAST_STEM, len(form) - _LEAST_STEM + 1)

@@ -36,6 +36,7 @@ _SHORT_FREQUENT = {1: 400, 2: 6_000, 3: 40_000}
 _SOUND_FREQUENT = 30_000
 _FEW, _LONG = 8, 6  # near words, letters: where others that sound nearly so are asked for
 _RARE, _RARE_SHORT = 15_000, 2_500
+_FUSED_COST = 10.0  # of any other reading of two words that many people write as one
 _APOSTROPHE_COST = 0.7  # many people write none
 _SHARE = 0.5
 
@@ -148,7 +149,7 @@ class Candidates:
             return rows, surfaces, np.zeros((2, 0), np.float32)
         costs = np.stack(
             self._channel.costs(
-                self._codes(surfaces),
+                self._all_codes[:, surfaces],
                 self._lengths[surfaces],
                 codes[:, rows],
                 lengths[rows],
@@ -172,10 +173,6 @@ class Candidates:
             dtype=np.int64,
         )
 
-    def _codes(self, surfaces: Int64) -> Array:
-        codes: Array = self._all_codes[:, surfaces]
-        return codes
-
     def _near(
         self,
         rows: Int64,
@@ -198,7 +195,7 @@ class Candidates:
         far = edit_distances(
             codes[:, found],
             lengths[found],
-            self._codes(surfaces),
+            self._all_codes[:, surfaces],
             self._lengths[surfaces],
             most=distance,
         )
@@ -279,9 +276,12 @@ class Candidates:
             random = values.copy()
             random[1 : count - len(parts)] = costs[1, here]
             texts = [form, *[self.texts[surface] for surface in surfaces[here]]]
+            fused = form in self._channel.fused
+            if fused and parts:
+                values[: count - len(parts)] += _FUSED_COST
             for place, (first, second) in enumerate(parts, count - len(parts)):
                 rows_tokens[place, :2] = lexicon.ids[first], lexicon.ids[second]
-                kinds[place] = SPLIT
+                kinds[place] = CONFUSED if fused else SPLIT
                 texts.append(f"{first} {second}")
             edits = np.zeros(count, dtype=np.uint8)
             edits[1 : count - len(parts)] = kinds_of_edits[here]

@@ -56,6 +56,7 @@ class Channel:
         self._keys = np.full(_SLOTS, -1, dtype=np.int64)
         self._costs = np.full(_SLOTS, _NEVER, dtype=np.float32)
         self._shapes = self._store_rules(table.get("rules", []))
+        self.fused = frozenset(str(word) for word in table.get("fused", []))
         self.confused = [[str(word) for word in words] for words in table.get("confused", [])]
 
     def _store_rules(self, rules: list[list[Any]]) -> list[tuple[int, int]]:

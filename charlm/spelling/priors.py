@@ -133,6 +133,8 @@ class Priors:
         if weights.cache:
             prior += weights.cache * self._cache_terms(tokens[:, 0], positions, row_position, found)
         prior += self._case_terms(tokens, kinds, (case == CAPITAL) & ~initial, row_position)
+        small = np.array([one.cased and one.case == LOWER for one in positions], dtype=bool)
+        prior += self._small_terms(tokens, kinds, small, row_position)
         return Table(row_position, option, prior, tokens, kinds, len(positions))
 
     def _forms(self, positions: Sequence[Position]) -> list[Form]:
@@ -227,6 +229,17 @@ class Priors:
         if len(rows):
             share = self._candidates.lexicon.capitals[tokens[rows, 0]] / np.float32(255.0)
             terms[rows] = self.weights.case * np.log(share * 0.95 + 0.03)
+        return terms
+
+    def _small_terms(
+        self, tokens: Array, kinds: Array, small: Array, row_position: Int64
+    ) -> Float32:
+        """Return how badly names fit a word without a capital, in a line that has capitals."""
+        terms = np.zeros(len(tokens), dtype=np.float32)
+        rows = np.flatnonzero(small[row_position] & (kinds == OTHER_WORD))
+        if len(rows):
+            share = self._candidates.lexicon.capitals[tokens[rows, 0]] / np.float32(255.0)
+            terms[rows] = self.weights.case * np.log(1.0 - share * 0.95)
         return terms
 
 

@@ -24,6 +24,7 @@ class Position(NamedTuple):
         initial: whether it begins a sentence.
         seen: how often the form came so far, this time included.
         rate: share of unknown words so far.
+        cased: whether its line has words with capitals.
         spaced: whether a single blank parts it from what stands before.
     """
 
@@ -35,6 +36,7 @@ class Position(NamedTuple):
     initial: bool = False
     seen: int = 1
     rate: float = 0.0
+    cased: bool = False
     spaced: bool = False
 
 
@@ -78,9 +80,11 @@ class Document:
                     self._unknown += 1
         rate = self._unknown / self._words
         initial = not goes_on
+        cased = not shouted and any(piece.case != LOWER for piece in words)
         for piece in pieces:
             if piece.kind == WORD:
                 position = self._position(number, piece, initial, shouted, rate)
+                position = position._replace(cased=cased)
                 spaced = piece.start > 1 and line[piece.start - 1] == " " != line[piece.start - 2]
                 positions.append(position._replace(spaced=spaced))
                 if position.end < piece.end:

@@ -138,7 +138,7 @@ def test_a_text_without_a_window_is_refused():
 
 def heard(weight, sign):
     """Return what becomes of a line where networks know one of two words alone."""
-    speller = make_speller(cloze=weight)
+    speller = make_speller(cloze=weight, margin=0.0, unknown=-6.0)
     arrays = random_arrays(min(50, speller.config.vocab_size))
     for name in arrays:
         arrays[name][...] = 0

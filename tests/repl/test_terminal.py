@@ -235,3 +235,11 @@ def test_a_training_shows_in_the_toolbar_and_its_end_above_the_line(terminal, ti
     one.until("new: ngram")
     assert one.leave() == 0
     assert "training new" in one.seen
+
+
+def test_a_terminal_that_goes_away_ends_it_without_harm(terminal):
+    one = terminal()
+    one.until(r"\x1b\[\?2004h")
+    os.close(one.master)
+    one.master = os.open(os.devnull, os.O_RDWR)
+    assert one.child.wait(20) in (129, 120)  # 120: what was left to write had nowhere to go

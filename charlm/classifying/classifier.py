@@ -38,7 +38,7 @@ class Classifier:
                 tensors["ngram_keys"],
                 tensors["ngram_weights"],
                 tensors["bias"],
-                config.order,
+                config.longest_ngram,
                 config.chars,
             )
         if config.num_layers:

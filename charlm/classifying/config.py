@@ -34,7 +34,7 @@ class ClassifierConfig:
     labels: tuple[str, ...]
     lowercase: bool = True
     ngrams: int = setting(0, "n-grams of the linear branch; 0 for no such branch", ge=0)
-    order: int = setting(2, "words in its longest n-gram", ge=1, le=10)
+    longest_ngram: int = setting(2, "words in its longest n-gram", ge=1, le=10)
     shortest_chars: int = setting(3, "characters in its shortest n-gram", ge=0, le=20)
     longest_chars: int = setting(5, "characters in its longest n-gram", ge=0, le=20)
     pooling: str = setting("max+mean", "from words to a text", choices=POOLINGS)

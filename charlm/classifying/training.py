@@ -35,7 +35,7 @@ def train_linear(
         min_count: leave out n-grams seen less often.
         penalty: how small the weights are held: what a squared factor costs, in nats.
     """
-    known, bags = build_bags(texts, config.chars, config.order, min_count)
+    known, bags = build_bags(texts, config.chars, config.longest_ngram, min_count)
     if not len(known):
         return config, {}
     weights, bias = fit_linear(bags, labels, len(config.labels), penalty=penalty / len(labels))

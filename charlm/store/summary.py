@@ -92,6 +92,8 @@ def _form(config: dict[str, Any]) -> str:
     if type(config.get("order")) is int:
         return f"{config['order']}-gram"
     layers, hidden, cell = (config.get(key) for key in ("num_layers", "hidden_size", "cell"))
+    if layers == 0:
+        return "n-grams"
     if type(layers) is int and type(hidden) is int and isinstance(cell, str):
         return f"{layers} x {hidden} {cell[:20].upper()}"
     return ""

@@ -52,6 +52,8 @@ def read_curves(names: Sequence[str | None], measure: str) -> list[Curve]:
         records = read_metrics(folder)
         for kind, record_kind, key in (("train", "step", step_key), ("valid", "valid", valid_key)):
             points = _points(records, record_kind, key)
+            if not points and key == "nats_per_token":  # of a classifier
+                points = _points(records, record_kind, "nats_per_text")
             if points:
                 steps, values = zip(*thin(points), strict=True)
                 curves.append(

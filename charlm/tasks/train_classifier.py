@@ -183,7 +183,9 @@ class _Run:
         card = _card(self.folder.name, form, training)
         save_classifier(self.folder, form, words, tensors, training=training, card=card)
         with MetricsLog(self.folder) as log:  # also clears that of a model that was replaced
-            if valid:
+            for record in layers.records if layers else ():
+                log.append(record)
+            if valid and layers is None:
                 log.append({"kind": "valid", "step": result.steps, **valid.record()})
         yield Saved(step=result.steps, folder=str(self.folder))
         yield result
@@ -214,7 +216,7 @@ def _form(config: ClassifierTrainConfig, labels: tuple[str, ...]) -> ClassifierC
         labels=labels,
         lowercase=config.lowercase,
         ngrams=0,
-        order=max(1, config.ngrams),
+        longest_ngram=max(1, config.ngrams),
         shortest_chars=3 if config.char_ngrams else 0,
         longest_chars=config.char_ngrams,
         pooling=config.pooling,

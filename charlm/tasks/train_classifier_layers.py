@@ -22,6 +22,7 @@ from charlm.tasks.train_classifier_vectors import ForeignVectors
 from charlm.tasks.train_events import Message, TrainEvent, VectorStep
 
 Arrays = dict[str, npt.NDArray[np.float32]]
+_LOG_SECONDS = 1.0  # between two steps in the log
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,7 @@ class Layers:
     shares: list[float]
     steps: int
     epochs: float
+    records: list[dict[str, Any]]
 
 
 def train_layers(
@@ -97,7 +99,9 @@ def train_layers(
     for step in trainer.steps():
         if step.loss != step.loss:
             raise TaskError("the layers diverged; try a smaller --learning-rate")
-        yield clock.shown(step)
+        shown = clock.shown(step)
+        best.log(shown)
+        yield shown
         if step.ends_epoch:
             yield best.look(trainer.arrays(), step, clock.elapsed())
         if interrupts.signal:
@@ -123,6 +127,14 @@ class _Best:
         self._others = [] if linear is None else [linear]
         self._nats = float("inf")
         self._kept: tuple[Arrays, list[float]] | None = None
+        self._records: list[dict[str, Any]] = []
+        self._logged = float("-inf")
+
+    def log(self, step: VectorStep) -> None:
+        """Keep a step for the log of the training, where the last one was a while ago."""
+        if step.elapsed_seconds - self._logged >= _LOG_SECONDS:
+            self._logged = step.elapsed_seconds
+            self._records.append({"kind": "step", **dataclasses.asdict(step)})
 
     def look(self, arrays: Arrays, step: Any, seconds: float) -> Message:
         """Judge the weights of now, keep them if they are the best, and return what was found."""
@@ -140,6 +152,8 @@ class _Best:
         shares, nats = fit_shares(parts, self._valid.gold)
         found = sum(share * part for share, part in zip(shares, parts, strict=True))
         right = float((np.asarray(found).argmax(axis=1) == self._valid.gold).mean())
+        figures = {"accuracy": right, "nats_per_text": nats}
+        self._records.append({"kind": "valid", "step": step.step, **figures})
         is_best = nats < self._nats or self._kept is None
         if is_best:
             self._nats, self._kept = nats, (arrays, shares)
@@ -158,6 +172,7 @@ class _Best:
             shares=shares,
             steps=step.step,
             epochs=step.epoch,
+            records=self._records,
         )
 
 

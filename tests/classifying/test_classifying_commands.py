@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from charlm.store.checkpoint import load_model
+from charlm.tasks.plot import read_curves
 
 TRAIN = ("train", "classifier", "-q", "--num-layers", "0")
 
@@ -206,3 +207,15 @@ def test_vectors_made_elsewhere_are_taken_over_and_frozen(charlm, reviews, home)
 def test_freezing_needs_vectors(charlm, reviews):
     status, _, err = charlm(*TRAIN, reviews, "--freeze-vectors")
     assert (status, "--freeze-vectors needs vectors" in err) == (2, True)
+
+
+def test_lists_tell_the_form_and_curves_are_drawn(charlm, reviews, home):
+    assert charlm(*TRAIN, reviews, "-o", "few")[0] == 0
+    line = ("train", "classifier", "-q", reviews, "-o", "both", "--epochs", "2")
+    assert charlm(*line, "--threads", "1")[0] == 0
+    forms = [json.loads(line) for line in charlm("models", "--json")[1].splitlines()]
+    told = {one["name"]: one["model"] for one in forms}
+    assert (told["few"], told["both"]) == ("n-grams", "1 x 64 LSTM")
+    curves = read_curves(["both"], "loss")
+    assert [curve.label for curve in curves] == ["both train", "both valid"]
+    assert curves[1].steps == (2.0, 4.0)

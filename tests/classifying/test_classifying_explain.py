@@ -26,7 +26,7 @@ def classifier():
     weights = np.zeros((3, 2), np.float32)
     weights[:, 1] = bags.times(np.eye(3)).T @ list(WEIGHTS.values())
     config = ClassifierConfig(
-        labels=("neg", "pos"), ngrams=3, order=1, shortest_chars=0, longest_chars=0
+        labels=("neg", "pos"), ngrams=3, longest_ngram=1, shortest_chars=0, longest_chars=0
     )
     tensors = {"bias": np.zeros(2, np.float32), "ngram_keys": keys, "ngram_weights": weights}
     return Classifier(config, [], tensors)

@@ -55,7 +55,12 @@ class Layout:
 
 
 def read_sentences(
-    pieces: Iterable[str], where: str, column: str | None = "", *, keep_lines: bool = False
+    pieces: Iterable[str],
+    where: str,
+    column: str | None = "",
+    *,
+    conllu_column: str = "",
+    keep_lines: bool = False,
 ) -> Iterator[Sentence]:
     """Yield the sentences of annotated text.
 
@@ -63,7 +68,9 @@ def read_sentences(
         pieces: the text, cut anywhere.
         where: the file's name for messages.
         column: of the tags: a CoNLL-U column by name, or a column by its number from 1; empty
-            for `upos` or the last column, None for no tags.
+            for `conllu_column` or the last column, None for no tags.
+        conllu_column: the column of CoNLL-U that is meant where `column` is empty; empty for
+            `upos`.
         keep_lines: keep the lines of each sentence.
 
     Raises:
@@ -90,7 +97,7 @@ def read_sentences(
         if _is_comment(line, layout):
             continue
         if layout is None:
-            layout = find_layout(line, column, f"{where}, line {number}")
+            layout = find_layout(line, column, f"{where}, line {number}", conllu_column)
         cells = line.split(layout.separator)
         if len(cells) != layout.width:
             raise CorpusError(
@@ -107,7 +114,7 @@ def read_sentences(
         yield Sentence(tuple(words), tuple(tags), begun, tuple(lines), layout.name)
 
 
-def find_layout(line: str, column: str | None, where: str) -> Layout:
+def find_layout(line: str, column: str | None, where: str, conllu_column: str = "") -> Layout:
     """Return how the columns lie that a first line shows.
 
     Raises:
@@ -115,7 +122,7 @@ def find_layout(line: str, column: str | None, where: str) -> Layout:
     """
     cells = line.split("\t")
     if len(cells) == len(CONLLU_COLUMNS) and _ID.fullmatch(cells[0]):
-        name = column or "upos"
+        name = column or conllu_column or "upos"
         if name.lower() not in CONLLU_COLUMNS:
             near = did_you_mean(name, CONLLU_COLUMNS)
             known = ", ".join(CONLLU_COLUMNS)

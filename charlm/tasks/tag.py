@@ -162,8 +162,8 @@ def evaluate_tagger(
     from charlm.tasks.train_tagger_data import read_annotated
 
     own = opened.tagger.config.column
-    asked = column or (own if own in CONLLU_COLUMNS else "")
-    data = read_annotated(specs, asked, encoding_errors)
+    usual = own if own in CONLLU_COLUMNS else ""
+    data = read_annotated(specs, column, encoding_errors, conllu_column=usual)
     found = measure(opened.tagger, data.sentences)
     warnings = list(data.warnings)
     if found.unknown_tags:

@@ -35,7 +35,13 @@ class Annotated:
         return sum(len(sentence.words) for sentence in self.sentences)
 
 
-def read_annotated(specs: Sequence[str], column: str, encoding_errors: str = "strict") -> Annotated:
+def read_annotated(
+    specs: Sequence[str],
+    column: str,
+    encoding_errors: str = "strict",
+    *,
+    conllu_column: str = "",
+) -> Annotated:
     """Return the sentences of files, each file read by a layout of its own.
 
     Raises:
@@ -51,7 +57,9 @@ def read_annotated(specs: Sequence[str], column: str, encoding_errors: str = "st
             yield text
 
     for corpus in corpora:
-        sentences += read_sentences(pieces(corpus), corpus.description, column)
+        sentences += read_sentences(
+            pieces(corpus), corpus.description, column, conllu_column=conllu_column
+        )
     description = "; ".join(corpus.description for corpus in corpora)
     if not sentences:
         raise CorpusError(f"{description}: no sentence; expected CoNLL-U, or word TAB tag")

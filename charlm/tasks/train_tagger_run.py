@@ -192,6 +192,7 @@ class Run:
             if interrupts.signal:
                 return
             if time.monotonic() - saved >= SAVE_SECONDS:
+                self._save(self._arrays(), None)
                 self._save_state()
                 saved = time.monotonic()
 

@@ -82,6 +82,15 @@ def test_evaluation_tells_each_tag_and_unknown_words_apart(charlm, pos, home):
     assert "unknown      0.00% of 1 words\n" in out
 
 
+def test_files_of_either_form_measure_a_tagger(charlm, train, home):
+    assert train("train.conllu", "--column", "xpos", "-o", "x")[0] == 0
+    (home / "lower.tsv").write_text((home / "train.tsv").read_text().replace("NOUN", "noun"))
+    _, out, _ = charlm("evaluate", "train.conllu", "-m", "x", "--json")
+    assert json.loads(out)["accuracy"] == 1.0
+    _, out, _ = charlm("evaluate", "lower.tsv", "-m", "x", "--json")
+    assert json.loads(out)["tags"]["noun"]["f1"] == 1.0
+
+
 def test_bio_labels_get_a_crf_and_span_figures(charlm, train):
     assert train("names.txt", "-o", "ner")[0] == 0
     _, out, _ = charlm("tag", "-m", "ner", "--json", "Anna Smith saw Paris")

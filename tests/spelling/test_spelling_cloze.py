@@ -138,7 +138,7 @@ def test_a_text_without_a_window_is_refused():
 
 def heard(weight, sign):
     """Return what becomes of a line where networks know one of two words alone."""
-    speller = make_speller(cloze=weight, margin=0.0, unknown=-6.0)
+    speller = make_speller(cloze=weight, margin=0.0, unknown=-6.0, model=0.3)
     arrays = random_arrays(min(50, speller.config.vocab_size))
     for name in arrays:
         arrays[name][...] = 0
@@ -147,7 +147,7 @@ def heard(weight, sign):
         assert place < 50
         arrays["cloze.bias"][place] = sign if word == "there" else -sign
     speller = speller.with_cloze(arrays)
-    return Corrector(speller).correct(["the thewr letter came"])[0].corrected
+    return Corrector(speller).correct(["the therr letter came"])[0].corrected
 
 
 def test_networks_decide_a_close_call():

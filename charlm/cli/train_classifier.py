@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from charlm.cli.command import Command
-from charlm.cli.completion import complete_file
+from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import config_from, json_option, options_from
 from charlm.cli.train import _STATUS as STATUS
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
@@ -33,7 +33,18 @@ if TYPE_CHECKING:
     help="labelled files, or - for stdin",
 )
 @click.option("-o", "--name", metavar="NAME", help="name of the model (default: from the file)")
-@options_from(ClassifierTrainConfig, complete={"valid": complete_file, "test": complete_file})
+@options_from(
+    ClassifierTrainConfig,
+    complete={"valid": complete_file, "test": complete_file},
+    leave_out=("from_model",),
+)
+@click.option(
+    "--from",
+    "from_model",
+    metavar="NAME",
+    shell_complete=complete_model,
+    help="start from the embedding and layers of a language model of words",
+)
 @click.option("--overwrite", is_flag=True, help="replace a model of that name")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")

@@ -68,6 +68,9 @@ class ClassifierTrainConfig(LabelledConfig):
     vectors: str | None = setting(
         None, "start from word vectors: a model's name or a file (word2vec, GloVe, fastText)"
     )
+    from_model: str | None = setting(
+        None, "start from the embedding and layers of a language model of words"
+    )
     freeze_vectors: bool = setting(False, "leave these vectors as they are")
     pooling: str = setting("max+mean", "from words to a text", choices=POOLINGS)
     longest: int = setting(400, "words of a text that recurrent layers read", ge=1, le=1_000_000)
@@ -90,6 +93,8 @@ class ClassifierTrainConfig(LabelledConfig):
             raise ConfigError(f"char_ngrams must be 0 or at least 3, got {self.char_ngrams}")
         if not self.ngrams and not self.num_layers:
             raise ConfigError("num_layers must be at least 1 where ngrams is 0")
+        if self.from_model is not None and (self.vectors is not None or not self.num_layers):
+            raise ConfigError("--from needs layers, and no --vectors beside its own")
         if self.freeze_vectors and self.vectors is None:
             raise ConfigError("freeze_vectors needs vectors")
         if self.max_time is not None:

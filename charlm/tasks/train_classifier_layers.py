@@ -18,6 +18,7 @@ from charlm.classifying.recurrent import RecurrentBranch
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_classifier_data import Part
+from charlm.tasks.train_classifier_pretrained import Pretrained
 from charlm.tasks.train_classifier_vectors import ForeignVectors
 from charlm.tasks.train_events import Message, TrainEvent, VectorStep
 
@@ -60,8 +61,13 @@ def train_layers(
     from charlm.training.classifier import Recipe, Trainer, Vocabulary
 
     use_threads(wanted.threads)
-    foreign = ForeignVectors(wanted.vectors) if wanted.vectors is not None else None
-    if foreign is not None:
+    layers = None
+    foreign: ForeignVectors | Pretrained | None = None
+    if wanted.from_model is not None:
+        foreign = pretrained = Pretrained(wanted.from_model)
+        config, layers = pretrained.form(config), pretrained.layers()
+    elif wanted.vectors is not None:
+        foreign = ForeignVectors(wanted.vectors)
         config = dataclasses.replace(config, word_dim=foreign.dim)
     vocabulary = Vocabulary(
         train.words,
@@ -92,6 +98,7 @@ def train_layers(
         recipe,
         vectors=vectors,
         frozen=wanted.freeze_vectors,
+        layers=layers,
     )
     best = _Best(config, vocabulary.words, valid, linear)
     clock = _Clock(recipe.max_seconds)

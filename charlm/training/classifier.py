@@ -6,7 +6,7 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -130,6 +130,8 @@ class Trainer:
         vectors: (words + 1, word_dim), what the words' own vectors begin as, the unknown word
             first.
         frozen: leave those vectors as they are.
+        layers: what layers begin as, by the names of their parameters; of a matrix with more
+            columns the first.
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class Trainer:
         *,
         vectors: npt.NDArray[np.float32] | None = None,
         frozen: bool = False,
+        layers: Mapping[str, npt.NDArray[np.float32]] | None = None,
     ) -> None:
         self.recipe, self._vocabulary = recipe, vocabulary
         self._texts = [words[: config.longest] for words in texts]
@@ -154,6 +157,10 @@ class Trainer:
             with torch.no_grad():
                 own.copy_(torch.from_numpy(vectors))
         own.requires_grad_(not frozen)
+        parameters = dict(self.net.birnn.named_parameters())
+        for name, array in (layers or {}).items():
+            with torch.no_grad():
+                parameters[name][..., : array.shape[-1]] = torch.from_numpy(array)
         self._optimizer = build_adamw(
             self.net, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
         )

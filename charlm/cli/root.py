@@ -58,6 +58,12 @@ _COMMANDS = (
         Late("convert", "vectors:convert", "write word vectors in another form"),
     ),
     Late("repl", "repl:repl", "write, ask and try settings in one session"),
+    _group(
+        "config",
+        "show or edit the settings of the session",
+        Late("show", "config:show", "show the settings of the session, and where they are kept"),
+        Late("edit", "config:edit", "open the settings of the session in your editor"),
+    ),
     Late("models", "models:models", "list the models"),
     Late("show", "show:show", "tell all about one model"),
     Late("plot", "plot:plot", "draw the loss curves of models"),

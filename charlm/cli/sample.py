@@ -56,9 +56,11 @@ def sample(
     The text streams to stdout as it is made; the same seed gives the same text.
     """
     config = config_from(SamplingConfig, settings)
+    opened = open_mixed(models, mix)
+    if len(models) < 2:
+        config = _with_habits(context, config, opened)
     _warn_of_idle(context, config)
     config = _with_seed(config, tell=stats or is_terminal(sys.stderr))
-    opened = open_mixed(models, mix)
     from charlm.tasks.sample import read_prompt, unknown_words
 
     text = read_stdin().removesuffix("\n") if prompt == "-" else prompt  # the one of `echo`
@@ -74,6 +76,18 @@ def sample(
         show_stream(opened, begin, config, counter, with_prompt=not no_prompt)
     if stats:
         talk(counter.words())
+
+
+def _with_habits(
+    context: click.Context, config: SamplingConfig, opened: OpenModel
+) -> SamplingConfig:
+    """Return the config with what stands beside the model, where the command line says nothing."""
+    from charlm.tasks.sampling_habits import read_habits
+
+    typed = click.core.ParameterSource.COMMANDLINE
+    habits = read_habits(opened.folder)
+    open_ones = {n: v for n, v in habits.items() if context.get_parameter_source(n) is not typed}
+    return dataclasses.replace(config, **open_ones)
 
 
 # Settings that only count beside another.

@@ -124,6 +124,7 @@ def _set_setting(session: Session, rest: str, _: Options) -> None:
     name, __, value = rest.partition(" ")
     if value.strip():
         session.config = changed(session.config, name, value.strip())
+        session.named.add(_field(name))
     names = [_field(name)] if name else list(settings_of(SamplingConfig))
     from charlm.render.tables import show_facts
 
@@ -134,6 +135,7 @@ def _set_setting(session: Session, rest: str, _: Options) -> None:
 def _seed(session: Session, rest: str, _: Options) -> None:
     if rest:
         session.config = changed(session.config, "seed", rest)
+        session.named.add("seed")
         session.seed = session.config.seed
     fixed = session.config.seed is not None
     shown = "none yet" if session.seed is None else str(session.seed)

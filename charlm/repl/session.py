@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from charlm.base.errors import CharlmError
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk
 from charlm.repl.kept import Others
@@ -54,6 +55,7 @@ class Session:
 
     def __init__(self, model: str | None = None, config: SamplingConfig | None = None) -> None:
         self.config = config or SamplingConfig()
+        self.named: set[str] = set()  # settings that were given in the session
         self.texts: deque[Written] = deque(maxlen=KEPT_TEXTS)
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
         self.speed: float | None = None
@@ -87,12 +89,27 @@ class Session:
         """
         if self._opened is None:
             loading, self._loading = self._loading or _Loading(self._name), None
-            self._opened = loading.result()
+            opened = loading.result()
+            self._take(opened)
+            return opened
         return self._opened
 
     def use(self, opened: OpenModel) -> None:
         """Take a model that is open already."""
-        self._name, self._opened, self._loading = str(opened.folder), opened, None
+        self._name, self._loading = str(opened.folder), None
+        self._take(opened)
+
+    def _take(self, opened: OpenModel) -> None:
+        """Have a model, and draw its texts as the file beside it says."""
+        from charlm.tasks.sampling_habits import read_habits
+
+        self._opened = opened
+        try:
+            found = read_habits(opened.folder)
+            own = {name: value for name, value in found.items() if name not in self.named}
+            self.config = dataclasses.replace(self.config, **own)
+        except CharlmError as error:
+            self.notices.add(f"charlm: warning: {error}")
 
     @property
     def model_name(self) -> str:
@@ -103,7 +120,7 @@ class Session:
     def ready(self) -> OpenModel | None:
         """Return the model if it is open, else None, at once."""
         if self._opened is None and self._loading is not None and self._loading.found is not None:
-            self._opened = self._loading.found
+            self._take(self._loading.found)
         return self._opened
 
     @property

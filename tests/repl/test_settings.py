@@ -50,3 +50,20 @@ def test_the_settings_hold_for_the_session(told):
     write("[sampling]\nmax_new_tokens = 3\nseed = 1\n")
     status, out, _ = told("/set max_new_tokens", "the")
     assert (status, len(out)) == (0, len("max_new_tokens  3\nthe123\n"))
+
+
+def test_a_model_brings_its_habits_and_what_was_set_goes_first(told, user):
+    (user / "checkpoints" / "tiny.toml").write_text("max_new_tokens = 3\ntemperature = 0\n")
+    status, out, err = told(
+        "/set temperature 2", "/model tiny", "/set max_new_tokens", "/set temperature"
+    )
+    lines = out.splitlines()
+    assert (status, err) == (0, "")
+    assert lines[-2:] == ["max_new_tokens  3", "temperature  2"]
+
+
+def test_habits_that_are_wrong_are_told_and_the_session_goes_on(told, user):
+    (user / "checkpoints" / "tiny.toml").write_text("temperature = -1\n")
+    status, out, err = told("/model tiny")
+    assert (status, out[:5]) == (0, "tiny:")
+    assert err.count("temperature must be at least 0") == 1

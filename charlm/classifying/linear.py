@@ -193,13 +193,16 @@ def fit_linear(
 def minimize(
     loss: Callable[[Floats], tuple[float, Floats]], start: Floats, iterations: int
 ) -> Floats:
-    """Return where a smooth convex function is least, by L-BFGS with ten pairs.
+    """Return where a smooth convex function is least, by L-BFGS with up to ten pairs of steps.
+
+    As many pairs are kept as go into a gigabyte, at least three.
 
     Source:
         Nocedal and Wright (2006), "Numerical Optimization", algorithms 7.4 and 7.5.
     """
     place, (value, slope) = start, loss(start)
-    pairs: deque[tuple[Floats, Floats, float]] = deque(maxlen=10)
+    room = (1 << 30) // (2 * start.nbytes)
+    pairs: deque[tuple[Floats, Floats, float]] = deque(maxlen=max(3, min(room, 10)))
     for _ in range(iterations):
         direction = _two_loops(slope, pairs)
         falls = float(direction @ slope)

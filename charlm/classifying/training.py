@@ -15,6 +15,9 @@ from charlm.classifying.ngrams import Ints
 
 Arrays = dict[str, npt.NDArray[Any]]
 _OF_LINEAR = ("bias", "ngram_weights")
+MOST_WEIGHTS = 16 << 20
+"""Numbers of the linear branch that are learnt at most, where nobody says how many."""
+
 _OF_LAYERS = ("output.weight", "output.bias")
 
 
@@ -23,7 +26,7 @@ def train_linear(
     texts: Sequence[Sequence[str]],
     labels: Ints,
     *,
-    min_count: int,
+    min_count: int | None,
     penalty: float,
 ) -> tuple[ClassifierConfig, Arrays]:
     """Return the form and the arrays of a classifier with a linear branch; none without n-grams.
@@ -32,13 +35,18 @@ def train_linear(
         config: its form so far; what n-grams there are is found here.
         texts: cut into words.
         labels: the index of each text's label.
-        min_count: leave out n-grams seen less often.
+        min_count: leave out n-grams seen less often; None leaves out as many as there are too many.
         penalty: how small the weights are held: what a squared factor costs, in nats.
     """
-    known, bags = build_bags(texts, config.chars, config.longest_ngram, min_count)
+    number = len(config.labels)
+    least = min_count or 1
+    known, bags = build_bags(texts, config.chars, config.longest_ngram, least)
+    while min_count is None and len(known) * number > MOST_WEIGHTS:
+        least += 1
+        known, bags = build_bags(texts, config.chars, config.longest_ngram, least)
     if not len(known):
         return config, {}
-    weights, bias = fit_linear(bags, labels, len(config.labels), penalty=penalty / len(labels))
+    weights, bias = fit_linear(bags, labels, number, penalty=penalty / len(labels))
     return dataclasses.replace(config, ngrams=len(known)), {
         "bias": bias.astype(np.float32),
         "ngram_keys": known,

@@ -123,7 +123,7 @@ class _Run:
         )
         if not form.ngrams:
             raise TaskError(
-                f"no n-gram is seen {config.min_count:,} times; give a smaller --min-count"
+                f"no n-gram is seen {config.min_count or 1:,} times; give a smaller --min-count"
             )
         self._form, self._linear = form, arrays
         self._shares, nats = [1.0], float("nan")

@@ -56,7 +56,9 @@ class ClassifierTrainConfig(LabelledConfig):
     char_ngrams: int = setting(
         5, "characters in its longest n-gram within words; 0 for none, else at least 3", ge=0, le=20
     )
-    min_count: int = setting(1, "leave out n-grams seen less often", ge=1)
+    min_count: int | None = setting(
+        None, "leave out n-grams seen less often; default: 1, more where there are too many", ge=1
+    )
     penalty: float = setting(
         20.0, "how small the weights of n-grams are held, in nats", gt=0, le=1e6
     )

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charlm.classifying import training
 from charlm.classifying.branch import LinearBranch, sum_rows
+from charlm.classifying.config import ClassifierConfig
 from charlm.classifying.linear import (
     build_bags,
     fit_linear,
@@ -14,6 +16,7 @@ from charlm.classifying.linear import (
     minimize,
 )
 from charlm.classifying.ngrams import Forms, hash_text, mixed, word_ngrams
+from charlm.classifying.training import train_linear
 from charlm.classifying.words import split_words
 from charlm.metrics.labels import confusion, label_figures
 
@@ -178,3 +181,16 @@ def test_label_figures_by_hand():
     assert (a.precision, a.recall, a.f1) == (1.0, 2 / 3, 0.8)
     assert (b.precision, b.recall, b.f1, b.gold, b.predicted) == (1 / 3, 1.0, 0.5, 1, 3)
     assert (c.precision, c.recall, c.f1) == (0.0, 0.0, 0.0)
+
+
+def test_rare_ngrams_go_where_there_would_be_too_many(monkeypatch):
+    texts = [["a", "b"], ["a", "c"], ["a", "b", "d"]]
+    config = ClassifierConfig(labels=("x", "y"), num_layers=1, shortest_chars=0, longest_chars=0)
+    monkeypatch.setattr(training, "MOST_WEIGHTS", 8)
+
+    def ngrams(min_count):
+        labels = np.array([0, 1, 0])
+        found, _ = train_linear(config, texts, labels, min_count=min_count, penalty=1.0)
+        return found.ngrams
+
+    assert (ngrams(1), ngrams(None)) == (7, 3)  # a, b and "a b" are seen twice

@@ -275,10 +275,11 @@ class Candidates:
             values[1 : count - len(parts)] = costs[0, here]
             random = values.copy()
             random[1 : count - len(parts)] = costs[1, here]
-            texts = [form, *[self.texts[surface] for surface in surfaces[here]]]
-            fused = form in self._channel.fused
-            if fused and parts:
+            fused = bool(parts) and form in self._channel.fused
+            if fused:
                 values[: count - len(parts)] += _FUSED_COST
+                random[: count - len(parts)] += _FUSED_COST
+            texts = [form, *[self.texts[surface] for surface in surfaces[here]]]
             for place, (first, second) in enumerate(parts, count - len(parts)):
                 rows_tokens[place, :2] = lexicon.ids[first], lexicon.ids[second]
                 kinds[place] = CONFUSED if fused else SPLIT

@@ -7,8 +7,6 @@ import lzma
 import random
 import re
 
-import spelling_channel as lists
-
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 BOOK_BEGINS = "The Project Gutenberg EBook of History of the United States"
 
@@ -47,9 +45,6 @@ def write_training(data, folder):
         for row in csv.reader(read_xz(data / f"ag-news/{part}.csv.xz").splitlines())
     ]
     (folder / "news.txt").write_text("\n".join(news) + "\n")
-    sentences = lists.read_ewt(data / "pos-en/en_ewt-ud-train.conllu.xz")
-    web = (joined_sentence([right for _, right in one if right])[0] for one in sentences)
-    (folder / "web.txt").write_text("\n".join(web) + "\n")
 
 
 def _plain(line):

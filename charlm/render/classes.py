@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from charlm.render.console import one_line, out, sanitize
@@ -121,6 +122,9 @@ def show_evaluation(found: ClassifierEvaluation) -> None:
             ("file", found.file),
             ("accuracy", f"{judged.accuracy:.2%} of {plural(judged.texts, 'text')}"),
             ("macro F1", f"{judged.macro_f1:.4f}"),
-            ("nats per text", f"{judged.nats_per_text:.4f}"),
+            (
+                "nats per text",
+                "-" if math.isnan(judged.nats_per_text) else f"{judged.nats_per_text:.4f}",
+            ),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -23,7 +24,8 @@ class Judgement:
     Attributes:
         accuracy: share of texts whose likeliest label is theirs.
         macro_f1: mean F1 of the labels that occur.
-        nats_per_text: mean of -log p(its label), over texts whose label the model knows.
+        nats_per_text: mean of -log p(its label), over texts whose label the model knows;
+            NaN where there are none.
         texts: how many.
         unseen: labels that the model does not have, with the number of texts; all are wrong.
     """
@@ -98,7 +100,7 @@ def judge_probabilities(
     return Judgement(
         accuracy=float((true == found).mean()),
         macro_f1=float(np.mean([one.f1 for one in figures if one.gold])),
-        nats_per_text=float(-np.log(np.maximum(right, 1e-30)).mean()) if known.any() else 0.0,
+        nats_per_text=float(-np.log(np.maximum(right, 1e-30)).mean()) if known.any() else math.nan,
         texts=len(gold),
         labels=tuple(figures),
         confusion=counts,

@@ -219,3 +219,10 @@ def test_lists_tell_the_form_and_curves_are_drawn(charlm, reviews, home):
     curves = read_curves(["both"], "loss")
     assert [curve.label for curve in curves] == ["both train", "both valid"]
     assert curves[1].steps == (2.0, 4.0)
+
+
+def test_where_no_label_is_known_there_is_no_likelihood(charlm, trained, home):
+    (home / "new.txt").write_text("x a film\ny a book\n")
+    record = json.loads(charlm("evaluate", "new.txt", "-m", "r", "--json")[1])
+    assert (record["accuracy"], record["nats_per_text"]) == (0.0, None)
+    assert charlm("evaluate", "new.txt", "-m", "r")[1].endswith("nats per text  -\n")

@@ -6,7 +6,7 @@ Learnt from three lists under CC BY-SA: Wikipedia's common misspellings (half of
 TOEFL-Spell (the half of the target words whose CRC-32 is even), and the corrections of the train
 part of UD English-EWT. Words of Norvig's test set are left out. The table holds edit costs and
 rules of up to three letters, no word of the lists; the sets of words that are written for each
-other are our own (`spelling_confusions.txt`).
+other and of those written as one are our own (`spelling_confusions.txt`, `spelling_fused.txt`).
 """
 
 import csv
@@ -19,13 +19,8 @@ from pathlib import Path
 
 from charlm.spelling.learning import learn_channel
 
-# Two words that are often written as one, for want of a blank or of knowledge.
-FUSED = """
-abit alittle alot aslong aswell atall atleast atmost atonce bymyself eachother eventhough incase
-infact infront inorder inspite kindof lastnight nomatter noone ofcourse onceagain outof rightnow
-sofar somuch thankyou thesame ofthe inthe tothe onthe forthe andthe isthe
-"""
 CONFUSIONS = Path(__file__).parent / "spelling_confusions.txt"
+FUSED = Path(__file__).parent / "spelling_fused.txt"
 
 
 def read_dat(path):
@@ -92,7 +87,8 @@ def main(data):
         source="Wikipedia's common misspellings, TOEFL-Spell and UD English-EWT (CC BY-SA)",
         confused=confused,
     )
-    table["fused"] = FUSED.split()
+    lines = FUSED.read_text().splitlines()
+    table["fused"] = [line for line in lines if not line.startswith("#")]
     print(json.dumps(table, ensure_ascii=False))
 
 

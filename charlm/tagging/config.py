@@ -21,7 +21,8 @@ INPUT, RNN = "input.", "birnn."
 class TaggerConfig:
     """A word's vector and its parts', a deep bidirectional RNN, a weight for each tag.
 
-    `extra` words follow those seen in training: vectors that were learnt elsewhere know them.
+    Words with vectors of their own are known in lower case, or as they are written; case itself is
+    told by a word's parts.
     Several such networks (`members`), which began differently, give the mean of their weights.
 
     With `crf` also a weight for each tag after each other, for the first and for the last of a
@@ -31,8 +32,7 @@ class TaggerConfig:
     tags: tuple[str, ...] = setting((), "the tags")
     column: str = setting("tag", "what the tags are, or the column that they came from")
     words: int = setting(0, "words seen in training", ge=0, le=10_000_000)
-    extra: int = setting(0, "known words that were not seen", ge=0, le=10_000_000)
-    fold: bool = setting(False, "know words that are not known as written in lower case")
+    known: int = setting(0, "words with vectors of their own", ge=0, le=10_000_000)
     crf: bool = setting(False, "weigh whole sequences of tags")
     members: int = setting(1, "networks whose weights of tags are averaged", ge=1, le=64)
     vocab_size: int = _OF_INPUT["vocab_size"]
@@ -53,8 +53,8 @@ class TaggerConfig:
             raise ConfigError("tags must be text")
         if not 1 <= len(self.tags) <= MOST_TAGS or len(set(self.tags)) != len(self.tags):
             raise ConfigError(f"tags must be 1 to {MOST_TAGS:,} different ones")
-        if not self.extra < self.vocab_size <= self.words + self.extra + 1:
-            raise ConfigError("vocab_size must be more than extra, and at most words + extra + 1")
+        if self.vocab_size != self.known + 1:
+            raise ConfigError("vocab_size must be known + 1")
 
     @property
     def input(self) -> WordInputConfig:

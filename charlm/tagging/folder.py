@@ -61,7 +61,7 @@ def restore_tagger(stored: StoredModel) -> Tagger:
         raise CheckpointError(str(error)) from error
     tensors = stored.tensors(shapes)
     plain = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
-    words = _lines(stored, WORDS_FILE, config.words + config.extra)
+    words = _lines(stored, WORDS_FILE, config.words + config.known)
     return Tagger(config, words, _lines(stored, PARTS_FILE, config.buckets - 1), plain)
 
 
@@ -72,8 +72,8 @@ def _lines(stored: StoredModel, name: str, number: int) -> list[str]:
     except UnicodeDecodeError as error:
         raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
     words = text.split("\n")[:-1]
-    if len(words) != number or len(set(words)) != number:
+    if len(words) != number:
         raise CheckpointError(
-            f"{where}: {len(set(words)):,} lines, expected {number:,}; copy the folder again"
+            f"{where}: {len(words):,} lines, expected {number:,}; copy the folder again"
         )
     return words

@@ -33,8 +33,7 @@ class Tagger:
 
         Args:
             config: its form.
-            words: all that were seen in training, the first of which have vectors of their own,
-                then the extra ones.
+            words: all that were seen in training, then those with vectors of their own.
             parts: of words that are known, in the order of their ids from 1.
             tensors: by the names of `config.tensor_shapes()`.
         """
@@ -89,11 +88,8 @@ class _Folding(dict[str, int]):
 
 
 def word_rows(config: TaggerConfig, words: Sequence[str]) -> Mapping[str, int]:
-    """Return the rows of the known words: the first of those seen, then the extra ones."""
-    seen = config.vocab_size - 1 - config.extra
-    known = itertools.chain(words[:seen], words[config.words :])
-    rows = {word: row for row, word in enumerate(known, 1)}
-    return _Folding(rows) if config.fold else rows
+    """Return the rows of the words with vectors, which follow those seen."""
+    return _Folding((word, row) for row, word in enumerate(words[config.words :], 1))
 
 
 class _Member:

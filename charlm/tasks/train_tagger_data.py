@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from charlm.base.errors import CorpusError
@@ -95,13 +95,8 @@ def settle_form(
             f"{data.description}: {len(tags):,} different tags, at most {MOST_TAGS:,}; is "
             f"{config.column or 'the last'!r} the column of the tags?"
         )
-    known = {
-        word
-        for word, count in counts.items()
-        if count >= config.min_count or (vectors is not None and vectors.has(word))
-    }
-    words = sorted(counts, key=lambda word: (word not in known, -counts[word], word))
-    extra = [] if vectors is None else vectors.extra(frozenset(counts))
+    words = sorted(counts, key=lambda word: (-counts[word], word))
+    known = _known(counts, config.min_count, vectors)
     within = SubwordConfig(affixes=config.affixes, max_ngram=config.max_ngram)
     numbers = count_parts(counts, within)
     parts = sorted(part for part, times in numbers.items() if times >= config.min_part_count)
@@ -111,9 +106,8 @@ def settle_form(
         words=len(words),
         crf=is_bio(tags) if config.crf is None else config.crf,
         members=config.members,
-        extra=len(extra),
-        fold=vectors is not None and vectors.space.lowercase,
-        vocab_size=len(known) + len(extra) + 1,
+        known=len(known),
+        vocab_size=len(known) + 1,
         word_dim=config.word_dim if vectors is None else vectors.space.dim,
         subword_dim=config.subword_dim,
         buckets=max(2, len(parts) + 1),
@@ -124,4 +118,18 @@ def settle_form(
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
     )
-    return form, [*words, *extra], parts
+    return form, [*words, *known], parts
+
+
+def _known(counts: Mapping[str, int], min_count: int, vectors: GivenVectors | None) -> list[str]:
+    """Return the words that get vectors of their own, in lower case, the most frequent first."""
+    folded: Counter[str] = Counter()
+    for word, count in counts.items():
+        folded[word.lower()] += count
+    found = [
+        word
+        for word, count in folded.items()
+        if count >= min_count or (vectors is not None and vectors.has(word))
+    ]
+    found.sort(key=lambda word: (-folded[word], word))
+    return found if vectors is None else [*found, *vectors.extra(frozenset(found))]

@@ -106,8 +106,8 @@ class Run:
         if self.vectors is not None:
             found = sum(map(self.vectors.has, self.words[: self.form.words]))
             yield Message(
-                text=f"{self.vectors.name} has vectors for {found:,} of these words, and for "
-                f"{self.form.extra:,} others"
+                text=f"{self.vectors.name} has vectors for {found:,} of these words; "
+                f"{self.form.known:,} words have vectors in all"
             )
         if ids.cut:
             yield Message(

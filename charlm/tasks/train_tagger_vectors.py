@@ -17,7 +17,7 @@ SPREAD = 0.3  # as large as vectors that are drawn: see `WordInput.initialise`
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GivenVectors:
-    """Vectors by word; `extra` are the words that the annotated text lacks."""
+    """Vectors by word."""
 
     name: str
     space: Space
@@ -26,11 +26,11 @@ class GivenVectors:
         """Return whether there is a vector for a word."""
         return self.space.index(word) is not None
 
-    def extra(self, seen: frozenset[str]) -> list[str]:
-        """Return the first words that were not seen, at most a hundred thousand."""
+    def extra(self, known: frozenset[str]) -> list[str]:
+        """Return the first words that are not known yet, at most a hundred thousand."""
         found = []
         for word in self.space.words:
-            if word not in seen and not set(word) & {"\n", "\t"}:
+            if word not in known and not set(word) & {"\n", "\t"}:
                 found.append(word)
                 if len(found) == MOST_EXTRA:
                     break

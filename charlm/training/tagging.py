@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from charlm.engine.word_input import UNKNOWN
 from charlm.models.tagger import TagBatch, Tagger
 from charlm.models.word_input import unknown_chances
 from charlm.tagging.config import TaggerConfig
@@ -72,8 +73,10 @@ class TagData:
                 self.sentences.append((ids[part], own[part]))
         counts = np.bincount(np.concatenate([ids for ids, _ in self.sentences]))
         self.words = int(counts.sum())
-        self.counts = torch.from_numpy(counts).float()
-        self.rows = torch.tensor([rows.get(word, 0) for word in types])
+        self.rows = torch.tensor([rows.get(word, UNKNOWN) for word in types])
+        places = self.rows.numpy()
+        by_row = np.bincount(places, weights=counts)[places]  # of all ways that a word is written
+        self.counts = torch.from_numpy(np.where(places == UNKNOWN, counts, by_row)).float()
         numbers = {part: number for number, part in enumerate(known_parts, 1)}
         parts = [known_subword_ids(word, config.input, numbers) for word in types]
         self._sizes = np.array([len(one) for one in parts])

@@ -28,6 +28,7 @@ def save_a_tagger(folder):
     config = TaggerConfig(
         tags=("A", "B-X", "O"),
         words=3,
+        known=2,
         vocab_size=3,
         word_dim=2,
         subword_dim=2,
@@ -41,7 +42,7 @@ def save_a_tagger(folder):
     save_tagger(
         folder,
         config,
-        ["he", "in", "\u4e2d"],
+        ["he", "in", "\u4e2d", "he", "in"],
         PARTS,
         tensors,
         training={"steps": 1},

@@ -84,14 +84,21 @@ def save_labels(folder):
 
 def save_tags(folder):
     config = TaggerConfig(
-        tags=EVIL, words=2, vocab_size=2, word_dim=2, subword_dim=2, buckets=9, hidden_size=2
+        tags=EVIL,
+        words=2,
+        known=1,
+        vocab_size=2,
+        word_dim=2,
+        subword_dim=2,
+        buckets=9,
+        hidden_size=2,
     )
     rng = np.random.default_rng(0)
     shapes = config.tensor_shapes().items()
     tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
     parts = [f"p{number}" for number in range(8)]
     save_tagger(
-        folder, config, ["the", EVIL[0]], parts, tensors, training={"note": TEXT}, card=TEXT
+        folder, config, ["the", EVIL[0], "the"], parts, tensors, training={"note": TEXT}, card=TEXT
     )
 
 

@@ -18,15 +18,24 @@ from charlm.tasks.train_tagger_data import read_annotated
 
 
 def most_frequent(train, sentences):
-    """Return each word's most frequent tag, and for unknown words the most frequent of all."""
-    counts, every = defaultdict(Counter), Counter()
+    """Return each word's most frequent tag, else that of its lower case, else the likeliest.
+
+    For words unknown in any case: of words seen once that are, or are not, capitalised as they are.
+    """
+    counts, unknown = defaultdict(Counter), defaultdict(Counter)
     for sentence in train:
         for word, tag in zip(sentence.words, sentence.tags, strict=True):
-            counts[word][tag] += 1
-            every[tag] += 1
-    best = {word: found.most_common(1)[0][0] for word, found in counts.items()}
-    default = every.most_common(1)[0][0]
-    return [[best.get(word, default) for word in sentence.words] for sentence in sentences]
+            for key in {word, word.lower()}:
+                counts[key][tag] += 1
+    for word, found in counts.items():
+        if sum(found.values()) == 1:
+            unknown[word[:1].isupper()].update(found)
+
+    def best(word):
+        found = counts.get(word) or counts.get(word.lower()) or unknown[word[:1].isupper()]
+        return found.most_common(1)[0][0]
+
+    return [[best(word) for word in sentence.words] for sentence in sentences]
 
 
 def show(name, found):

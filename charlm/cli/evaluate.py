@@ -76,6 +76,11 @@ def evaluate(
     with --model, is measured on labelled texts, a tagger on annotated sentences.
     """
     labelled = {name: settings.pop(name) for name in ("format", "label_column", "text_column")}
+    if not models and file and all(name.endswith(_CONLLU) for name in file):
+        from charlm.cli.evaluate_tagger import evaluate_tags
+
+        evaluate_tags(ctx, None, file, labelled | {"encoding_errors": encoding_errors})
+        return
     if len(models) == 1 and file:
         from charlm.tasks.kinds import model_kind
 
@@ -129,6 +134,8 @@ def evaluate(
     else:
         _show(result)
 
+
+_CONLLU = (".conllu", ".conllu.gz", ".conllu.xz")  # without a model: the newest tagger
 
 # By option: the least and the most that make sense.
 _RANGES = {

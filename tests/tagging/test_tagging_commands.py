@@ -91,6 +91,16 @@ def test_files_of_either_form_measure_a_tagger(charlm, train, home):
     assert json.loads(out)["tags"]["noun"]["f1"] == 1.0
 
 
+def test_conllu_without_a_model_measures_the_newest_tagger(charlm, train):
+    assert train("train.conllu", "-o", "u")[0] == 0
+    status, out, err = charlm("evaluate", "train.conllu", "--json")
+    assert (status, json.loads(out)["model"]) == (0, "u")
+    assert err.startswith("charlm: using 'u', the newest model in ")
+    status, _, err = charlm("evaluate", "train.conllu", "--cache")
+    assert status == 2
+    assert err.startswith("charlm: --cache is for other models; CoNLL-U measures taggers; try: ")
+
+
 def test_bio_labels_get_a_crf_and_span_figures(charlm, train):
     assert train("names.txt", "-o", "ner")[0] == 0
     _, out, _ = charlm("tag", "-m", "ner", "--json", "Anna Smith saw Paris")

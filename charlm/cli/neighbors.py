@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from charlm.cli.command import Command
-from charlm.cli.completion import complete_model
+from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import json_option
 from charlm.render.answers import show_answers
 from charlm.render.console import talk, warn
@@ -38,6 +38,10 @@ top_option = click.option(
         ("charlm neighbors king france -n 5", "five of each"),
         ("charlm neighbors --together paris germany --negative france", "a sum of words"),
         ('charlm neighbors "new york" -m GoogleNews.bin', "a phrase, in vectors from a file"),
+        (
+            'charlm neighbors --in-context "the bank of the river" --word bank --among lines.txt',
+            "what is like this bank, and not the other?",
+        ),
         ("charlm neighbors --json king | jq -r .word", "the words alone, for a script"),
     ],
 )
@@ -45,6 +49,19 @@ top_option = click.option(
 @vectors_option
 @click.option("--negative", multiple=True, metavar="WORD", help="take this word away (repeatable)")
 @click.option("--together", is_flag=True, help="add the words up, and ask once")
+@click.option(
+    "--in-context",
+    "context",
+    metavar="TEXT",
+    help="ask for the word of --word as this text means it, by the states of a language model",
+)
+@click.option("--word", "asked", metavar="WORD", help="a word of the text of --in-context")
+@click.option(
+    "--among",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="whose words to compare with it, line by line (default: stdin)",
+)
 @top_option
 @json_option
 def neighbors(
@@ -52,13 +69,24 @@ def neighbors(
     model: str | None,
     negative: tuple[str, ...],
     together: bool,
+    context: str | None,
+    asked: str | None,
+    among: str | None,
     top_n: int,
     as_json: bool,
 ) -> None:
     """Find the words nearest to a word.
 
-    Each WORD is asked for by itself, unless --together adds them up.
+    Each WORD is asked for by itself, unless --together adds them up. With --in-context the answers
+    are words where they stand, in the lines of a text.
     """
+    if context is not None and asked is not None:
+        if word or negative or together:
+            raise click.UsageError("--in-context takes one --word, and nothing to add to it")
+        _in_context(context, asked, among, model, top_n, as_json=as_json)
+        return
+    if any(given is not None for given in (context, asked, among)):
+        raise click.UsageError("--in-context TEXT and --word WORD go together; --among is for both")
     from charlm.tasks.neighbors import find_neighbors
 
     opened = open_told(model)
@@ -69,6 +97,21 @@ def neighbors(
         (find_neighbors(opened, one, negative=negative, top_n=top_n) for one in queries),
         as_json=as_json,
     )
+
+
+def _in_context(
+    context: str, word: str, among: str | None, model: str | None, top_n: int, *, as_json: bool
+) -> None:
+    from charlm.cli.embed import open_told as open_reader
+    from charlm.cli.lines import stdin_batches
+    from charlm.render.embeddings import show_occurrences
+    from charlm.tasks.embed_config import EmbedConfig
+    from charlm.tasks.embed_neighbors import find_in_context, line_batches
+
+    opened = open_reader(model, EmbedConfig())
+    lines = stdin_batches() if among is None else line_batches(among)
+    found = find_in_context(opened, context, word, lines, top_n=top_n)
+    show_occurrences(found, as_json=as_json)
 
 
 def _queries(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

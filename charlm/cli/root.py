@@ -46,6 +46,7 @@ _COMMANDS = (
     Late("spell", "spell:spell", "correct misspelt words, judged by the words around them"),
     Late("classify", "classify:classify", "tell the labels of texts, with probabilities"),
     Late("tag", "tag:tag", "tag each word of lines of text"),
+    Late("embed", "embed:embed", "give each token of texts a vector that knows its context"),
     Late("evaluate", "evaluate:evaluate", "measure a model on held-out text"),
     Late("neighbors", "neighbors:neighbors", "find the words nearest to a word"),
     Late("analogy", "analogy:analogy", "find what C is to, as A is to B"),

@@ -140,7 +140,9 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
     from charlm.render.tables import count, show_facts
 
     if result.interrupted:
-        talk(f"charlm: stopped and saved at step {result.steps:,}")
+        half = result.backward
+        where = f"{result.steps:,}" if half is None else f"{half.steps:,} of the backward model"
+        talk(f"charlm: stopped and saved at step {where}")
         talk(f"charlm: go on with: charlm train --resume --name {result.name}")
     if as_json:
         emit(result_record(result))
@@ -153,9 +155,21 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
         facts.append(("valid", held_out_words(result.valid)))
     if result.test is not None:
         facts.append(("test", held_out_words(result.test)))
+    if result.backward is not None:
+        facts += _backward_facts(result.backward)
     show_facts(facts)
     if not result.interrupted:
-        out(f"try: charlm sample -m {result.name}")
+        verb = "sample" if result.backward is None else "embed"
+        out(f"try: charlm {verb} -m {result.name}")
+
+
+def _backward_facts(result: TrainResult) -> list[tuple[str, str]]:
+    facts = [("backward", _trained(result))]
+    if result.valid is not None:
+        facts.append(("  valid", held_out_words(result.valid)))
+    if result.test is not None:
+        facts.append(("  test", held_out_words(result.test)))
+    return facts
 
 
 def _trained(result: TrainResult) -> str:
@@ -193,4 +207,7 @@ def result_record(result: TrainResult) -> dict[str, Any]:
         wanted.append("test")
     if result.interrupted:
         wanted.append("interrupted")
+    if result.backward is not None:
+        record["backward"] = result_record(result.backward)
+        wanted.append("backward")
     return {key: record[key] for key in wanted}

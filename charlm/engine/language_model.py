@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -147,19 +147,38 @@ class LanguageModel:
             return self._read(ids, state), state
 
     def _read(self, ids: IdArray, state: StackState) -> Float32:
-        batch, time = ids.shape
-        state.ahead = None
         outputs: list[Float32] = []
-        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
-            inputs = self._inputs[index]
-            given = inputs.take(ids.T) if isinstance(inputs, IdInputs) else inputs
-            if layer.weight_below is not None:
-                given = apply(layer.weight_below, outputs[-1]) + given
-            outputs.append(_run(layer, own, given, (time, batch)))
+        for output in self._outputs(ids, state):
+            outputs.append(output)
             if not self.config.skip:
                 del outputs[:-1]
         features = np.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
         return self._logits(features).transpose(1, 0, 2)
+
+    def read_layers(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
+        """Read many ids a row, and return the hidden states of all layers in place of logits.
+
+        Shapes:
+            ids: (batch, time).
+            returns: (layers, time, batch, hidden); and the state after the last id.
+        """
+        ids = np.asarray(ids)
+        scale = np.float32(1.0 / self._layers[0].output_scale)
+        with self._few_threads(state):
+            return np.stack(list(self._outputs(ids, state))) * scale, state
+
+    def _outputs(self, ids: IdArray, state: StackState) -> Iterator[Float32]:
+        """Yield each layer's states as it keeps them, (time, batch, hidden), the lowest first."""
+        batch, time = ids.shape
+        state.ahead = None
+        output: Float32 | None = None
+        for index, (layer, own) in enumerate(zip(self._layers, state.layers, strict=True)):
+            inputs = self._inputs[index]
+            given = inputs.take(ids.T) if isinstance(inputs, IdInputs) else inputs
+            if layer.weight_below is not None and output is not None:
+                given = apply(layer.weight_below, output) + given
+            output = _run(layer, own, given, (time, batch))
+            yield output
 
     def log_probs(self, ids: IdArray, state: StackState) -> tuple[Float32, StackState]:
         """Read many ids a row as `read` does; return log-probabilities in place of logits."""

@@ -8,6 +8,7 @@ README.md          the model card, for people: in the manifest, but free to be c
 manifest.json      size and sha256 of each of these files
 metrics.jsonl      the training log: it grows all the time and is not in the manifest
 resume/            what --resume needs, see `store.resume`: not in the manifest either
+backward/          of a bidirectional pair: the folder of the model that reads from the end
 
 How several files change at once is told in `store.folder`.
 """

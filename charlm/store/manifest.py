@@ -18,6 +18,8 @@ TENSORS = "model.safetensors"
 TRAINING = "training.json"
 CARD = "README.md"
 MANIFEST = "manifest.json"
+BACKWARD = "backward"
+"""In the folder of a forward model: that of the model that reads from the end, if it has one."""
 REMEDY = "copy the model folder again, or train it again"
 _REQUIRED = (CONFIG, TENSORS, TRAINING)
 _RESERVED = frozenset({*_REQUIRED, CARD, MANIFEST, "metrics.jsonl"})

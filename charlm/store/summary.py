@@ -13,7 +13,7 @@ from charlm.store.documents import parse_object
 from charlm.store.files import READ_LIMIT
 from charlm.store.folder import Version, open_version
 from charlm.store.header import parse_header
-from charlm.store.manifest import CONFIG, TENSORS, TRAINING
+from charlm.store.manifest import BACKWARD, CONFIG, TENSORS, TRAINING
 from charlm.store.tensor_header import MAX_HEADER
 from charlm.store.tensor_header import parse_header as parse_tensor_header
 
@@ -70,7 +70,7 @@ def _summarise(folder: Path, version: Version) -> ModelSummary:
         valid=_figures(training.get("valid")),
         created=_seconds(version.manifest.created),
         size_bytes=sum(sizes),
-        unfinished=training.get("finished") is False,
+        unfinished=training.get("finished") is False or _lacks_other_half(folder, training),
     )
     try:
         for name in version.fds:
@@ -78,6 +78,14 @@ def _summarise(folder: Path, version: Version) -> ModelSummary:
         return dataclasses.replace(found, parameters=_count_parameters(version))
     except CheckpointError as error:
         return dataclasses.replace(found, problem=str(error))
+
+
+def _lacks_other_half(folder: Path, training: dict[str, Any]) -> bool:
+    """Return whether the backward model of a pair is missing, damaged, or not yet trained."""
+    if training.get("direction") != "forward":
+        return False
+    other = read_summary(folder / BACKWARD)
+    return other.unfinished or other.problem is not None
 
 
 def _count_parameters(version: Version) -> int:

@@ -10,13 +10,13 @@ from charlm.store.checkpoint import load_model, load_resume, read_metrics
 from charlm.store.folder import NEXT, SAVING, check_folder
 from charlm.store.locate import find_model
 from charlm.store.lock import require_unlocked
-from charlm.store.manifest import CARD, MANIFEST, read_manifest
+from charlm.store.manifest import BACKWARD, CARD, MANIFEST, read_manifest
 from charlm.tasks.doctor_disk import look_at_disk
 from charlm.tasks.doctor_machine import look_at_machine
 from charlm.tasks.finding import Finding
 from charlm.tasks.load import LANGUAGE_MODEL_KINDS, open_model
 
-_OF_EVERY_FOLDER = (MANIFEST, "metrics.jsonl", "resume", ".lock", NEXT, SAVING)
+_OF_EVERY_FOLDER = (MANIFEST, "metrics.jsonl", "resume", ".lock", NEXT, SAVING, BACKWARD)
 MAX_NOTES = 20
 
 
@@ -54,6 +54,8 @@ def check_model(name: str | None) -> ModelHealth:
     faults, notes = _without_card(check_folder(folder), folder)
     faults += [] if faults else _open_faults(folder)
     notes += _notes(folder)
+    if not faults and load_model(folder, weights=False).training.get("direction") == "forward":
+        _look_at_backward(folder, faults, notes)
     for read in (read_metrics, load_resume):
         try:
             state = read(folder)
@@ -71,6 +73,17 @@ def check_model(name: str | None) -> ModelHealth:
         notes=tuple(notes[:MAX_NOTES]),
         note=found.how,
     )
+
+
+def _look_at_backward(folder: Path, faults: list[str], notes: list[str]) -> None:
+    """Add what is wrong or unusual about the other half of a bidirectional pair."""
+    place = folder.absolute() / BACKWARD
+    if not place.is_dir():
+        notes.append(f"its backward model is not begun; charlm train --resume --name {folder.name}")
+        return
+    other = check_model(str(place))
+    faults += other.faults
+    notes += [f"{BACKWARD}: {note}" for note in other.notes]
 
 
 def _without_card(faults: list[str], folder: Path) -> tuple[list[str], list[str]]:

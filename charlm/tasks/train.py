@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from charlm.base.errors import CheckpointError
-from charlm.store.checkpoint import ResumeState, load_model, load_resume
+from charlm.base.errors import CheckpointError, TaskError
+from charlm.store.checkpoint import load_model, load_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tasks.train_data import TrainData, read_data
@@ -19,9 +19,10 @@ from charlm.tasks.train_folder import (
     require_free,
 )
 from charlm.tasks.train_group import join_group, require_shareable
-from charlm.tasks.train_merge import changes, limits, merge, said
+from charlm.tasks.train_merge import merge
+from charlm.tasks.train_pair import go_on, train_pair
 from charlm.tasks.train_run import Run
-from charlm.tasks.train_state import RunState, run_state
+from charlm.tasks.train_state import run_state
 from charlm.training.config import TrainConfig
 from charlm.training.group import Group
 
@@ -74,6 +75,7 @@ def _begin(
     dry_run: bool,
 ) -> Iterator[TrainEvent]:
     if group is not None:
+        _require_one_way(config)
         require_shareable(corpus_specs)
     if name is not None:
         require_free(model_folder(name), overwrite)
@@ -85,7 +87,8 @@ def _begin(
         return
     with FolderLock(folder) as lock:
         run = Run(folder, data, config, list(corpus_specs), lock)
-        yield from _start(run, group, replaces=overwrite and is_taken(folder))
+        first = _start(run, group, replaces=overwrite and is_taken(folder))
+        yield from train_pair(run, first)
 
 
 def _start(run: Run, group: Group | None, *, replaces: bool) -> Iterator[TrainEvent]:
@@ -124,6 +127,7 @@ def _resume(
         stored = load_model(folder, weights=False)  # their damage is no loss: a state is there
         corpus = list(specs or saved.corpus)
         if group is not None:
+            _require_one_way(merged)
             require_shareable(corpus)
         known = (stored.tokenizer_config, stored.tokenizer_files)
         data = yield from read_data(corpus, merged, known)
@@ -135,35 +139,13 @@ def _resume(
             yield planned
             return
         yield planned
-        yield from _go_on(
-            run, group, found, saved, finished=stored.training.get("finished") is True
-        )
+        ended = stored.training if stored.training.get("finished") is True else None
+        yield from train_pair(run, go_on(run, group, found, saved, ended))
 
 
-def _go_on(
-    run: Run, group: Group | None, found: ResumeState, saved: RunState, *, finished: bool
-) -> Iterator[TrainEvent]:
-    changed = changes(saved.config, run.config)
-    for name, (before, after) in changed.items():
-        text = f"{name.replace('_', ' ')} changed from {said(before)} to {said(after)}"
-        yield Message(text=text, warning=True)
-    if saved.threads not in (None, run.built.threads):
-        now, then = run.built.threads, saved.threads
-        text = f"{now} threads instead of {then}: losses may differ in last digits"
-        yield Message(text=text, warning=True)
-    run.restore(found.tensors, saved, changed)
-    over = run.is_over()
-    if finished and over:
-        run.metrics.close()
-        raise CheckpointError(
-            f"{run.folder} is finished ({limits(run.config)}, step {found.step:,}); to extend it, "
-            "give a larger --max-time, --epochs or --max-steps"
-        )
-    how = "; the learning rate follows the new total" if finished else ""
-    yield Message(text=f"going on from step {found.step:,}{how}")
-    if group is not None:
-        run.share(group)
-    yield from run.train()
+def _require_one_way(config: TrainConfig) -> None:
+    if config.bidirectional:
+        raise TaskError("several processes cannot train a bidirectional pair; start one process")
 
 
 def _require_same_data(data: TrainData, sha256: str, folder: Path) -> None:

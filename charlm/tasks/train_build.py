@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,14 @@ class Built:
         speed = self.arithmetic.tokens_per_second or 0.0
         beside = f" (measured beside it: {', '.join(others)})" if others else ""
         return f"computing in {self.arithmetic}: {speed:,.0f} tokens a second{beside}"
+
+
+class Form(NamedTuple):
+    """What settles a model and how it is trained: a plan's values, the arithmetic, threads."""
+
+    plan: dict[str, Any]
+    arithmetic: Arithmetic
+    threads: int
 
 
 def build_new(data: TrainData, config: TrainConfig) -> Built:
@@ -259,7 +267,7 @@ def planned(name: str, data: TrainData, config: TrainConfig, built: Built) -> Pl
         train_tokens=tokens,
         valid_tokens=len(data.valid.ids) if data.valid else 0,
         vocab_size=data.tokenizer.vocab_size,
-        model=describe(plan.model),
+        model=describe(plan.model) + (", one of a pair" if config.bidirectional else ""),
         parameters=plan.model.count_parameters(),
         device=built.device.type,
         precision=built.arithmetic.precision,

@@ -11,18 +11,21 @@ def model_card(
     name: str, model: LanguageModelConfig, tokenizer: str, training: dict[str, Any]
 ) -> str:
     """Return the Markdown text of a language model's card."""
+    backward = training.get("direction") == "backward"
     lines = [
-        f"# {name}",
+        f"# {name}, backward" if backward else f"# {name}",
         "",
         f"A recurrent language model ({describe(model)}, {training['parameters']:,} parameters, "
-        f"{model.vocab_size:,} {tokenizer} tokens), trained with charlm.",
+        f"{model.vocab_size:,} {tokenizer} tokens), trained with charlm"
+        f"{' to read texts from their ends' if backward else ''}.",
         "",
         f"- text: {safe_text(training['description'])}, {training['tokens']:,} training tokens",
         f"- training: {training['steps']:,} steps, {training['epochs']:.3g} epochs, "
         f"{training['duration_seconds']:.0f} s on {training['device']} in {training['precision']}",
     ]
     lines += held_out_lines(training)
-    lines += ["", "```console", f'$ charlm sample -m {name} "…"', "```", ""]
+    verb = "embed" if backward else "sample"
+    lines += ["", "```console", f'$ charlm {verb} -m {name} "…"', "```", ""]
     return "\n".join(lines)
 
 

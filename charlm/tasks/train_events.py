@@ -112,7 +112,10 @@ class HeldOut:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class TrainResult:
-    """The end of a run; the JSON line of `charlm train --json` has these keys."""
+    """The end of a run; the JSON line of `charlm train --json` has these keys.
+
+    `backward` is the other half of a bidirectional training, once it was begun.
+    """
 
     name: str
     kind: str
@@ -127,6 +130,7 @@ class TrainResult:
     test: HeldOut | None
     interrupted: bool
     signal: str = ""
+    backward: TrainResult | None = None
 
 
 TrainEvent = (

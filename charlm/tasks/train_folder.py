@@ -10,6 +10,7 @@ from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import has_resume, read_summary
 from charlm.store.locate import checkpoints_dir
 from charlm.store.lock import require_unlocked
+from charlm.store.manifest import BACKWARD
 
 MOST_NAME_LETTERS = 80  # of 100: a number may follow
 
@@ -66,11 +67,10 @@ def newest_unfinished() -> Path:
     Raises:
         CheckpointError: if there is none.
     """
-    states = sorted(
-        checkpoints_dir().glob("*/resume/state-*.json"), key=lambda path: path.stat().st_mtime
-    )
-    for state in reversed(states):
-        folder = state.parent.parent
+    patterns = ("*/resume/state-*.json", f"*/{BACKWARD}/resume/state-*.json")
+    found = [path for pattern in patterns for path in checkpoints_dir().glob(pattern)]
+    for state in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        folder = checkpoints_dir() / state.relative_to(checkpoints_dir()).parts[0]
         summary = read_summary(folder)
         if summary.unfinished or summary.problem:
             return folder

@@ -14,11 +14,20 @@ import torch
 
 from charlm.base.config import to_json
 from charlm.base.durations import parse_duration
+from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import MetricsLog, keep_newest
 from charlm.store.files import require_writable
 from charlm.store.lock import FolderLock
 from charlm.tasks.interrupt import Interruption, Interrupts
-from charlm.tasks.train_build import Built, build_again, build_new, planned, token_limit
+from charlm.tasks.train_build import (
+    Built,
+    Form,
+    build_again,
+    build_as,
+    build_new,
+    planned,
+    token_limit,
+)
 from charlm.tasks.train_data import Part, TrainData
 from charlm.tasks.train_events import (
     Evaluated,
@@ -70,9 +79,14 @@ class Run:
         config: TrainConfig,
         corpus_specs: list[str],
         lock: FolderLock | None = None,
+        *,
+        direction: str = "",
     ) -> None:
+        """Hold what is given; `direction` says which of a pair this is, if it is one's."""
         self.folder, self.data, self.config, self.corpus_specs = folder, data, config, corpus_specs
         self.lock = lock
+        self.direction = direction or ("forward" if config.bidirectional else "")
+        self.name = (folder.parent if self.direction == "backward" else folder).name
         self.seconds = budget_of(config).seconds
         self.best: tuple[float, int, Arrays] | None = None
         self.window, self.rate = LossWindow(), Rate()
@@ -90,10 +104,22 @@ class Run:
             self.built = build_new(self.data, self.config)
         else:
             self.built = build_again(self.data, self.config, saved)
+        return self._planned()
+
+    def plan_as(self, form: Form) -> Planned:
+        """Settle everything as another run did, of the same model on other ids."""
+        self.built = build_as(self.data, self.config, form.plan, form.arithmetic, form.threads)
+        return self._planned()
+
+    def form(self) -> Form:
+        """Return what `plan` settled."""
+        return Form(self.built.plan.to_values(), self.built.arithmetic, self.built.threads)
+
+    def _planned(self) -> Planned:
         self.trainer, self.model = self.built.trainer, self.built.trainer.model
         form, storage = self.built.plan.model, self.config.storage
-        self.saver = Saver(self.folder, self.lock, form, self.data.tokenizer, storage)
-        return planned(self.folder.name, self.data, self.config, self.built)
+        self.saver = Saver(self.folder, self.lock, form, self.data.tokenizer, storage, self.name)
+        return planned(self.name, self.data, self.config, self.built)
 
     def prepare(self, *, replaces: bool) -> None:
         """Begin anew.
@@ -317,7 +343,7 @@ class Run:
     ) -> TrainResult:
         tokens = self.trainer.step * self.trainer.tokens_per_step
         return TrainResult(
-            name=self.folder.name,
+            name=self.name,
             kind="lm",
             folder=str(self.folder),
             parameters=self.built.plan.model.count_parameters(),
@@ -331,6 +357,18 @@ class Run:
             interrupted=bool(signal),
             signal=signal,
         )
+
+    def finished_result(self, report: dict[str, Any]) -> TrainResult:
+        """Return the result of a run that was restored and has nothing left to train.
+
+        Raises:
+            CheckpointError: if its `training.json` holds no figures.
+        """
+        try:
+            valid, test = (report[p] and HeldOut(**report[p]) for p in ("valid", "test"))
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{self.folder}/training.json holds no figures") from error
+        return self._result(self.clock.elapsed(), valid, test, "")
 
     def _arrays(self) -> Arrays:
         return {
@@ -362,6 +400,7 @@ class Run:
         """Return what `training.json` tells of the run."""
         tokens, plan = len(self.data.train.ids), self.built.plan
         return {
+            **({"direction": self.direction} if self.direction else {}),
             "config": to_json(self.config),
             "corpus": self.corpus_specs,
             "corpus_sha256": self.data.sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from charlm.store.checkpoint import (
     save_model,
     save_resume,
 )
+from charlm.store.files import disk_errors
 from charlm.store.lock import FolderLock
+from charlm.store.manifest import BACKWARD
 from charlm.tasks.train_card import model_card
 from charlm.text.tokenizers import Tokenizer
 from charlm.training.resume import Arrays
@@ -54,6 +57,7 @@ class Saver:
         form: of the model.
         tokenizer: of the model, which never changes.
         storage: the type of the weights in the model's file.
+        name: that users know the model by; None takes the folder's.
     """
 
     def __init__(
@@ -63,8 +67,10 @@ class Saver:
         form: LanguageModelConfig,
         tokenizer: Tokenizer,
         storage: str,
+        name: str | None = None,
     ) -> None:
         self.folder, self.form, self.tokenizer, self.storage = folder, form, tokenizer, storage
+        self.name = name or folder.name
         self._lock = lock
         self._job = BackgroundJob()
         self._tokenizer_files = dict(tokenizer.to_files())
@@ -95,10 +101,14 @@ class Saver:
         def write() -> None:
             if clears:
                 clear_resume(self.folder)
+                if not (self.folder / BACKWARD).is_symlink():
+                    clear_resume(self.folder / BACKWARD)
             if log is not None:
                 log.sync()
             if model is not None:
                 self._write_model(model)
+            if clears:  # the other half of the model that has just been replaced
+                _remove(self.folder / BACKWARD)
             if state is not None:
                 save_resume(self.folder, state.step, state.tensors, state.values)
 
@@ -108,7 +118,7 @@ class Saver:
             except CheckpointError as error:
                 if not has_resume(self.folder):
                     raise
-                way = f"then go on with: charlm train --resume --name {self.folder.name}"
+                way = f"then go on with: charlm train --resume --name {self.name}"
                 told = str(error).removesuffix(" and try again")
                 raise CheckpointError(f"{told}; {way}") from error
 
@@ -129,7 +139,7 @@ class Saver:
             tokenizer_files=self._tokenizer_files,
             tensors=weights,
             training=model.report,
-            card=model_card(self.folder.name, self.form, self.tokenizer.name, model.report),
+            card=model_card(self.name, self.form, self.tokenizer.name, model.report),
         )
 
     def finished(self) -> int | None:
@@ -153,6 +163,13 @@ class Saver:
         done = self._job.abandon(PATIENCE if hastily else None)
         if not done and self._lock is not None:
             self._lock.keep()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of a model if it is there; a link to one is left alone."""
+    if folder.is_dir() and not folder.is_symlink():
+        with disk_errors(folder, "the new model is whole"):
+            shutil.rmtree(folder)
 
 
 def _stored(array: Any, storage: np.dtype[Any]) -> Any:

@@ -54,6 +54,9 @@ class TrainConfig:
     forget_bias: float = setting(
         0.0, "added to the LSTM's forget-gate bias at the start; 1 favours long memory"
     )
+    bidirectional: bool = setting(
+        False, "train a backward model too, for embed and neighbors; each gets half the time"
+    )
     # regularisation
     dropout: float | None = setting(None, "locked dropout before the output", ge=0.0, lt=1.0)
     input_dropout: float | None = setting(

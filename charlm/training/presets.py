@@ -84,10 +84,12 @@ class Plan:
 
 
 def budget_of(config: TrainConfig) -> Budget:
-    """Return how long to train; about a minute where nothing was said."""
+    """Return how long to train; about a minute where nothing was said, each of a pair half."""
     seconds = parse_duration(config.max_time) if config.max_time else None
     if seconds is None and config.epochs is None and config.max_steps is None:
         seconds = DEFAULT_SECONDS
+    if seconds is not None and config.bidirectional:
+        seconds /= 2
     return Budget(seconds=seconds, epochs=config.epochs, max_steps=config.max_steps)
 
 
@@ -186,7 +188,7 @@ def _fit_batch(wanted: int, train_tokens: int) -> int:
 
 def _choose_dropouts(config: TrainConfig, words: bool, epochs: float) -> Dropouts:
     """Return the dropouts: little where the text is read once or twice, more with every epoch."""
-    strength = 0.1 + 0.25 * math.log2(max(epochs, 0.1) / 3.0)
+    strength = 0.07 + 0.37 * math.log2(max(epochs, 0.1) / 3.0)
     output = 0.4 if words else min(0.5, max(0.0, strength))
     return Dropouts(
         output=_or(config.dropout, round(output, 2)),
@@ -201,5 +203,5 @@ def architecture_settings() -> tuple[str, ...]:
     """Return the names of the settings that a resumed run may not change."""
     form = ("cell", "reset", "hidden_size", "num_layers", "embedding_dim", "skip", "tie_weights")
     text = ("tokenizer", "vocab_size", "min_count", "lowercase")
-    fixed = (*text, *form, "batch_size", "bptt")
+    fixed = (*text, *form, "batch_size", "bptt", "bidirectional")
     return tuple(name for name in fixed if name in settings_of(TrainConfig))

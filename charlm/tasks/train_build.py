@@ -22,7 +22,14 @@ from charlm.training.batches import Streams
 from charlm.training.config import TrainConfig
 from charlm.training.loop import Trainer
 from charlm.training.optim import AveragedWeights, build_adamw
-from charlm.training.presets import OPERATIONS, Plan, budget_of, plan_run, step_weights
+from charlm.training.presets import (
+    LARGE_VOCABULARY,
+    OPERATIONS,
+    Plan,
+    budget_of,
+    plan_run,
+    step_weights,
+)
 from charlm.training.recipes import with_preset
 
 PROBE_UNITS = 384
@@ -191,7 +198,9 @@ def _build_trainer(
 ) -> Trainer:
     model = LanguageModel(plan.model, plan.dropouts)
     model.initialise(torch.Generator().manual_seed(config.seed), config.forget_bias)
-    model.expect(torch.from_numpy(_log_frequencies(data.train.ids, plan.model.vocab_size)))
+    if plan.model.vocab_size >= LARGE_VOCABULARY:
+        # A few dozen characters are learnt at once; in long runs they did better from zero.
+        model.expect(torch.from_numpy(_log_frequencies(data.train.ids, plan.model.vocab_size)))
     model.to(device)
     return Trainer(
         model=model,

@@ -188,7 +188,7 @@ def _fit_batch(wanted: int, train_tokens: int) -> int:
 
 def _choose_dropouts(config: TrainConfig, words: bool, epochs: float) -> Dropouts:
     """Return the dropouts: little where the text is read once or twice, more with every epoch."""
-    strength = 0.07 + 0.37 * math.log2(max(epochs, 0.1) / 3.0)
+    strength = 0.1 + 0.25 * math.log2(max(epochs, 0.1) / 3.0)
     output = 0.4 if words else min(0.5, max(0.0, strength))
     return Dropouts(
         output=_or(config.dropout, round(output, 2)),

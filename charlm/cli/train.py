@@ -28,6 +28,7 @@ _STATUS = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
         ("charlm train", "the built-in corpus python, about a minute"),
         ("charlm train novel.txt -o novel --max-time 3m", "a text of your own, three minutes"),
         ("cat *.txt | charlm train lm - --tokenizer word", "from a pipe, a model of words"),
+        ("charlm train novel.txt --bidirectional", "two models, for charlm embed"),
         ("charlm train --resume -o novel", "go on after Ctrl-C, with the same text and settings"),
     ],
 )

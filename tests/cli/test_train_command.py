@@ -113,6 +113,32 @@ def test_a_test_text_is_reported_too(train):
     assert "\ntest     1.5000 nats a token" in train(events=events)[1]
 
 
+def test_both_models_of_a_pair_are_reported(train):
+    pair = dataclasses.replace(RESULT, backward=dataclasses.replace(RESULT, steps=12, test=VALID))
+    figures = "1.5000 nats a token, perplexity 4.482, 2.1640 bits a character (100 tokens)"
+    assert train(events=[pair])[1] == (
+        "model     toy in checkpoints/toy, 1.23k parameters\n"
+        "trained   15 steps, 1 epochs in 4s, 45,000 tokens a second on cpu\n"
+        f"valid     {figures}\n"
+        "backward  12 steps, 1 epochs in 4s, 45,000 tokens a second on cpu\n"
+        f"  valid   {figures}\n"
+        f"  test    {figures}\n"
+        "try: charlm embed -m toy\n"
+    )
+    half = json.loads(train("--json", events=[pair])[1])["backward"]
+    assert (half["steps"], half["valid"], half["test"]) == (12, *[dataclasses.asdict(VALID)] * 2)
+
+
+def test_a_pair_that_is_stopped_says_in_which_half(train):
+    stopped = {"interrupted": True, "signal": "SIGINT"}
+    half = dataclasses.replace(RESULT, steps=7, valid=None, **stopped)
+    _, _, err = train(events=[dataclasses.replace(RESULT, backward=half, **stopped)])
+    assert err == (
+        "charlm: stopped and saved at step 7 of the backward model\n"
+        "charlm: go on with: charlm train --resume --name toy\n"
+    )
+
+
 @pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_an_interrupted_training_says_how_to_go_on(train, signal, status):
     stopped = dataclasses.replace(RESULT, interrupted=True, signal=signal, valid=None)

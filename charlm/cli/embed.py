@@ -11,7 +11,7 @@ import click
 from charlm.cli.command import Command
 from charlm.cli.lines import stdin_batches
 from charlm.cli.options import config_from, json_option, model_option, options_from
-from charlm.render.console import flush_out, out, talk
+from charlm.render.console import flush_out, talk
 from charlm.tasks.embed_config import EmbedConfig
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def open_told(model: str | None, config: EmbedConfig) -> OpenEmbedder:
 
 
 def _show(found: list[Embedded]) -> None:
-    from charlm.render.embeddings import vector_line
+    from charlm.render.embeddings import show_vectors
 
     for one in found:
-        out(vector_line(one), trusted=True)
+        show_vectors(one)
     flush_out()
 
 

@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 DECIMALS = 7  # beyond them a float32 near 1 knows nothing
 AROUND = 32
+TOKENS = 256
 
 
-def vector_line(found: Embedded) -> str:
-    """Return tokens and vectors of a text as one line of JSON, rounded to seven decimals."""
+def show_vectors(found: Embedded) -> None:
+    """Write tokens and vectors of a text as one line of JSON, rounded to seven decimals.
+
+    A few tokens at a time: the numbers of a long text take far more room as text.
+    """
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     head = json_line({"tokens": found.tokens}, ascii_only=ascii_only)
-    numbers = found.vectors.astype("float64").round(DECIMALS).tolist()
-    return f'{head[:-1]}, "vectors": {json.dumps(numbers)}}}'
+    out(f'{head[:-1]}, "vectors": [', end="", trusted=True)
+    for start in range(0, len(found.vectors), TOKENS):
+        some = found.vectors[start : start + TOKENS].astype("float64").round(DECIMALS)
+        before = ", " if start else ""
+        out(before + json.dumps(some.tolist())[1:-1], end="", trusted=True)
+    out("]}", trusted=True)
 
 
 def show_occurrences(found: Sequence[Occurrence], *, as_json: bool) -> None:

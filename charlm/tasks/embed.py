@@ -19,6 +19,9 @@ from charlm.tasks.embed_config import EmbedConfig
 from charlm.tasks.load import OpenModel, open_model
 from charlm.text.tokenizers.protocol import Tokenizer
 
+MOST_HEADER = 100_000_000
+"""What readers of safetensors accept; an array takes up to `ENTRY_BYTES` of it."""
+ENTRY_BYTES = 160
 Float32 = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]
 
@@ -153,10 +156,15 @@ def write_embeddings(path: Path, model: str, texts: Sequence[Embedded]) -> None:
     The metadata holds the tokens of each text under the same name, as a JSON list, and the model.
 
     Raises:
+        TaskError: if there are more texts than such a file's header may name.
         CheckpointError: if the disk is full or refuses.
     """
     arrays = {str(number): one.vectors for number, one in enumerate(texts)}
     tokens = {
         str(number): json.dumps(one.tokens, ensure_ascii=False) for number, one in enumerate(texts)
     }
+    if sum(ENTRY_BYTES + len(one.encode()) for one in tokens.values()) > MOST_HEADER:
+        raise TaskError(
+            f"{len(texts):,} texts are too many for one safetensors file; write several, or JSON"
+        )
     write_tensors(path, arrays, {"model": model, **tokens})

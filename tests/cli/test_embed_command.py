@@ -28,6 +28,13 @@ def test_lines_in_lines_out_one_for_one(charlm, tiny):
     assert charlm("embed", "-m", "tiny", "--json", *lines) == (0, out, err)
 
 
+def test_a_long_text_is_one_line_all_the_same(charlm, tiny):
+    _, out, _ = charlm("embed", "-m", "tiny", "fox " * 300)
+    (one,) = records(out)
+    assert len(one["vectors"]) == len(one["tokens"]) > 300
+    assert len({len(vector) for vector in one["vectors"]}) == 1
+
+
 def test_a_chosen_direction_is_not_explained(charlm, tiny):
     status, _, err = charlm("embed", "-m", "tiny", "--direction", "forward", "fox")
     assert (status, err) == (0, "")

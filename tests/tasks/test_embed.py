@@ -155,6 +155,16 @@ def test_a_file_holds_an_array_for_each_text(pair, tmp_path):
     }
 
 
+def test_more_than_a_file_can_name_is_refused(pair, tmp_path, monkeypatch):
+    monkeypatch.setattr("charlm.tasks.embed.MOST_HEADER", 300)
+    with pytest.raises(TaskError) as caught:
+        write_embeddings(tmp_path / "out.safetensors", "pair", embed_texts(pair(), ["a", "b"]))
+    assert str(caught.value) == (
+        "2 texts are too many for one safetensors file; write several, or JSON"
+    )
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 @pytest.mark.parametrize("name", ["word", "char", "byte", "whitespace"])
 def test_the_same_line_answers_with_the_word_itself(pair, name):
     opened = pair(name=name)

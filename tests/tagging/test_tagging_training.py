@@ -74,7 +74,7 @@ def test_word_vectors_are_begun_with_and_know_words_that_were_not_seen(home, fre
     run("given", vectors="given.vec", freeze_vectors=freeze)
     stored = load_model(home / "checkpoints" / "given")
     tagger = restore_tagger(stored)
-    assert (tagger.config.word_dim, tagger.config.known) == (3, 6)
+    assert (tagger.config.word_dim, tagger.config.known) == (3, 11 + 1)
     assert tagger.words[-1] == "pears"
     assert np.array_equal(tagger.is_seen(["apples", "pears"]), [True, False])
     rows = word_rows(tagger.config, tagger.words)

@@ -61,6 +61,7 @@ def train_pair(run: Run, forward: Iterator[TrainEvent]) -> Iterator[TrainEvent]:
 
 def _train_backward(forward: Run, *, forward_trained: bool) -> Iterator[TrainEvent]:
     folder, form, data = forward.folder / BACKWARD, forward.form(), from_the_end(forward.data)
+    forward.let_go()
     config = dataclasses.replace(forward.config, sample_every=None)  # they would be read backwards
     specs = forward.corpus_specs
     if folder.is_symlink():

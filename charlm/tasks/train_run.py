@@ -115,6 +115,11 @@ class Run:
         """Return what `plan` settled."""
         return Form(self.built.plan.to_values(), self.built.arithmetic, self.built.threads)
 
+    def let_go(self) -> None:
+        """Free the memory of a run that has ended; only what it was told is left to ask for."""
+        del self.built, self.trainer, self.model
+        self.best, self._snapshot = None, Snapshot()
+
     def _planned(self) -> Planned:
         self.trainer, self.model = self.built.trainer, self.built.trainer.model
         form, storage = self.built.plan.model, self.config.storage

@@ -11,6 +11,7 @@ from charlm.base.errors import CheckpointError, TaskError
 from charlm.spelling.corrector import CorrectedLine, Corrector, Judgement
 from charlm.spelling.folder import KIND, restore_speller
 from charlm.spelling.speller import Speller
+from charlm.spelling.technical import TECHNICAL
 from charlm.store.checkpoint import load_model
 from charlm.store.locate import find_model
 from charlm.tasks.spell_config import SpellConfig
@@ -87,7 +88,7 @@ class Spelling:
     ) -> None:
         speller = opened.speller
         speller.candidates.add_words(words)
-        speller.candidates.leave_alone(ignore)
+        speller.candidates.leave_alone([*TECHNICAL, *ignore])
         odds = math.log(config.confidence / (1.0 - config.confidence))
         weights = dataclasses.replace(speller.weights, margin=speller.weights.margin + odds)
         self._corrector = Corrector(speller, weights)

@@ -120,6 +120,11 @@ def test_added_words_are_right_and_are_offered():
     ]
 
 
+def test_words_of_computing_stay():
+    text = "the git garden and the npm, the numpy and the tokenizers"
+    assert [found.corrected for found in spelling().correct([text])] == [text]
+
+
 def test_ignored_words_stay():
     assert [found.corrected for found in spelling(ignore=["teh"]).correct(["teh dgo"])] == [
         "teh dog"

@@ -150,12 +150,18 @@ class Prompt:
             with contextlib.suppress(RuntimeError):
                 app.loop.call_soon_threadsafe(self._show, context=app.context)
 
+    def _tell(self) -> None:
+        vars(self._prompts.app.input).pop("cooked_mode", None)
+        self._session.notices.show()
+
     def _show(self) -> None:
         app, notices = self._prompts.app, self._session.notices
         if not app.is_running:
             return
         if notices:
-            run_in_terminal(notices.show)
+            # Keys that come meanwhile are for the prompt, not for the terminal's line editing.
+            app.input.cooked_mode = contextlib.nullcontext  # type: ignore[method-assign]
+            run_in_terminal(self._tell)
         else:
             app.invalidate()
 

@@ -46,7 +46,7 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text.encode())
 
-    def until(self, pattern, timeout=20):
+    def until(self, pattern, timeout=90):
         """Read on until what came since the last call matches."""
         new, end = "", time.monotonic() + timeout
         while not re.search(pattern, new):
@@ -59,7 +59,7 @@ class Terminal:
         return self.wait()
 
     def wait(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90
         with contextlib.suppress(OSError):
             while self.child.poll() is None:
                 assert time.monotonic() < end, self.seen[-2_000:]

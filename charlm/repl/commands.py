@@ -11,6 +11,7 @@ from charlm.repl.parsing import split_options
 from charlm.repl.session import Session
 
 Options = Mapping[str, str]
+ONLY_SETTINGS = "[--SETTING VALUE]…"
 Run = Callable[[Session, str, Options], None]
 
 
@@ -36,6 +37,10 @@ class Command:
     options: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     completes: str = ""
     verbatim: bool = False
+
+    def takes_text(self) -> bool:
+        """Tell whether anything but options may stand behind the command."""
+        return self.usage not in ("", ONLY_SETTINGS)
 
 
 COMMANDS: dict[str, Command] = {}
@@ -70,6 +75,8 @@ def run_command(session: Session, name: str, rest: str) -> None:
     found = find_command(name)
     rest = rest if found.verbatim else rest.strip()
     options, rest = split_options(rest, dict(found.options)) if found.options else ({}, rest)
+    if rest and not found.takes_text():
+        raise ConfigError(f"/{found.name} takes no text, got {rest[:40]!r}; /help {found.name}")
     found.run(session, rest, options)
 
 

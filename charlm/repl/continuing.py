@@ -12,7 +12,8 @@ from charlm.base.errors import ConfigError
 from charlm.base.registry import did_you_mean
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk, warn
-from charlm.repl.commands import Options, command
+from charlm.repl.commands import ONLY_SETTINGS, Options, command
+from charlm.repl.parsing import split_options
 from charlm.repl.session import KEPT_CHARS, Session, Written
 
 _FLAGS = {name.replace("_", "-"): True for name in settings_of(SamplingConfig)}
@@ -78,29 +79,34 @@ def _keep(pieces: deque[str], number: int, piece: str) -> None:
     options=_FLAGS,
 )
 def _sample(session: Session, rest: str, options: Options) -> None:
-    config = session.config
-    for name, value in options.items():
-        config = changed(config, name, value)
-    write(session, rest, config)
+    write(session, rest, _with(session.config, options))
 
 
-@command("again", "", "write another text from the same beginning")
-def _again(session: Session, _: str, __: Options) -> None:
-    last = last_text(session)
+@command(
+    "again",
+    ONLY_SETTINGS,
+    "write another text from the same beginning",
+    options=_FLAGS,
+)
+def _again(session: Session, _: str, options: Options) -> None:
+    last, config = last_text(session), _with(session.config, options)
     # Where a seed holds for every text, the next one gives another text, the same in every run.
-    fixed = session.config.seed is not None and last.seed is not None
-    write(session, last.prompt, seed=(last.seed or 0) + 1 if fixed else None)
+    fixed = session.config.seed is not None and last.seed is not None and "seed" not in options
+    write(session, last.prompt, config, seed=(last.seed or 0) + 1 if fixed else None)
 
 
 @command(
     "more",
-    "[TEXT]",
+    "[--SETTING VALUE]… [TEXT]",
     "go on with the last text, and TEXT behind it",
     verbatim=True,
 )
 def _more(session: Session, rest: str, _: Options) -> None:
-    last = last_text(session).whole
-    write(session, last + rest, shown=last.rpartition("\n")[2] + rest)
+    last, options = last_text(session).whole, {}
+    if rest[2:].partition(" ")[0].partition("=")[0] in _FLAGS and rest.startswith("--"):
+        options, rest = split_options(rest, _FLAGS)  # a text may well begin with two dashes
+    config = _with(session.config, options)
+    write(session, last + rest, config, shown=last.rpartition("\n")[2] + rest)
 
 
 @command("edit", "", "change the last text at the prompt, and go on")
@@ -140,6 +146,12 @@ def _seed(session: Session, rest: str, _: Options) -> None:
     fixed = session.config.seed is not None
     shown = "none yet" if session.seed is None else str(session.seed)
     out(f"{shown}, for every text" if fixed else f"{shown}; another for each text")
+
+
+def _with(config: SamplingConfig, options: Options) -> SamplingConfig:
+    for name, value in options.items():
+        config = changed(config, name, value)
+    return config
 
 
 def changed(config: SamplingConfig, name: str, value: str) -> SamplingConfig:

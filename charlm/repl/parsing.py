@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from charlm.base.errors import ConfigError
 from charlm.base.registry import did_you_mean
 
 QUOTES = '"""'
+_QUOTED = re.compile(r'"[^"]*"(?:\s+"[^"]*")+')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,10 +95,16 @@ def split_options(rest: str, known: dict[str, bool]) -> tuple[dict[str, str], st
 def split_texts(rest: str) -> list[str]:
     """Return texts that `|` parts, each without the blanks and the quotes around it.
 
+    As on a shell's command line, quotes may also part them by themselves.
+
     Example:
         >>> split_texts('I saw a van | "eyes awe of an"')
         ['I saw a van', 'eyes awe of an']
+        >>> split_texts('"I saw a van" "eyes awe of an"')
+        ['I saw a van', 'eyes awe of an']
     """
+    if quoted := _QUOTED.fullmatch(rest.strip()):
+        return [text for text in re.findall(r'"([^"]*)"', quoted[0]) if text.strip()]
     texts = [_unquoted(part.strip()) for part in rest.split(" | ")]
     return [text for text in texts if text]
 

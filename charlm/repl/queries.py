@@ -58,7 +58,7 @@ def _rank(session: Session, rest: str, _: Options) -> None:
 
     texts = split_texts(rest)
     if not texts:
-        raise ConfigError("/rank needs texts with ' | ' between them")
+        raise ConfigError("/rank needs texts in quotes, or with ' | ' between them")
     opened = session.opened()
     with session.working():
         for row in rank_blocks(opened, [[Candidate(text) for text in texts]]):

@@ -35,6 +35,19 @@ def test_again_more_and_undo(told):
     assert err == f"back at: {' '.join(again.split())}\n"
 
 
+def test_one_text_may_have_settings_of_its_own(told):
+    greedy = "--temperature 0"
+    lines = ("/set max_new_tokens 8", "/seed 1", "the", f"/sample {greedy} the", f"/again {greedy}")
+    status, out, err = told(*lines, "/again --seed 1", f"/more {greedy}", "/set temperature")
+    assert (status, err) == (0, "")
+    _, _, first, likeliest, again, same, more, kept = out.splitlines()
+    assert (again, same) == (likeliest, first)
+    assert first != likeliest
+    assert more.startswith(first)
+    assert len(more) == len(first) + 8
+    assert kept == "temperature  0.8"
+
+
 def test_more_takes_its_text_as_it_stands_and_shows_the_last_line(told):
     lines = ("/set max_new_tokens 0", '"""the', 'quick"""', "/more  fox", "/more s", "/edit")
     status, out, err = told(*lines)
@@ -58,7 +71,10 @@ def test_quit_ends_it_and_the_end_of_the_lines_too(told):
         ("/set temprature 2", None),
         ("/set seed x", "seed must be a whole number, got 'x'"),
         ("/seed -1", "seed must be at least 0, got -1"),
-        ("/rank", "/rank needs texts with ' | ' between them"),
+        ("/rank", "/rank needs texts in quotes, or with ' | ' between them"),
+        ("/undo it", "/undo takes no text, got 'it'; /help undo"),
+        ("/again it", "/again takes no text, got 'it'; /help again"),
+        ("/again --top-k 3", "no text yet; type how one begins"),
         ("/analogy a b", "/analogy needs three words, got 2"),
         ("/neighbors --top-n 0 a", "--top-n must be a whole number from 1 to 100000, got '0'"),
         ("/model nope", None),
@@ -95,6 +111,7 @@ def test_queries_show_what_the_command_line_shows(told, capsys):
         ("/score --tokens the", ("score", "-m", "tiny", "--tokens", "the")),
         ("/heatmap the fox", ("score", "-m", "tiny", "--heatmap", "the fox")),
         ("/rank the | teh", ("rank", "-m", "tiny", "the", "teh")),
+        ('/rank "the fox" "teh fox"', ("rank", "-m", "tiny", "the fox", "teh fox")),
         ("/neighbors --model tiny --top-n 3 t", ("neighbors", "-m", "tiny", "-n", "3", "t")),
         ("/analogy --model tiny t h e", ("analogy", "-m", "tiny", "t", "h", "e")),
         ("/plot", ("plot", "tiny")),

@@ -24,6 +24,7 @@ from charlm.tasks.train_folder import free_name, model_folder, newest_unfinished
 from charlm.tasks.train_vectors_build import AnyTrainer, build_trainer
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 from charlm.tasks.train_vectors_data import WordData, read_words
+from charlm.tasks.train_vectors_device import choose_device
 from charlm.vectors.config import VectorsConfig, describe
 from charlm.vectors.folder import KIND, save_vectors
 from charlm.vectors.training import Progress
@@ -31,7 +32,7 @@ from charlm.vectors.training import Progress
 SAVE_SECONDS = 60.0
 _TOLD_SECONDS = 5.0  # between two lines of the training log
 # What a continuation may have otherwise than the run that it continues.
-_MAY_CHANGE = ("threads",)
+_MAY_CHANGE = ("threads", "device")
 
 
 def train_vectors(
@@ -144,6 +145,7 @@ class _Run:
     ) -> None:
         self.folder, self.data, self.config, self.corpus = folder, data, config, corpus
         self._found = found
+        self._device = choose_device(config)
         self._seconds = float(found.state["seconds"]) if found else 0.0
         self._words = int(found.state["words"]) if found else 0
 
@@ -158,7 +160,7 @@ class _Run:
 
     def _learn(self) -> Iterator[TrainEvent]:
         config = self.config
-        trainer = yield from build_trainer(self.data, config)
+        trainer = yield from build_trainer(self.data, config, self._device)
         if self._found is not None:
             self._restore(trainer, self._found)
             yield Message(text=f"going on from epoch {trainer.done / trainer.pieces:.2f}")
@@ -270,7 +272,7 @@ class _Run:
             epochs=trainer.done / trainer.pieces,
             duration_seconds=self._seconds,
             tokens_per_second=self._words / max(1e-9, self._seconds),
-            device=self.config.device,
+            device=self._device,
             valid=None,
             test=None,
             interrupted=bool(signal),

@@ -7,7 +7,6 @@ from collections.abc import Generator
 import numpy as np
 import numpy.typing as npt
 
-from charlm.base.errors import ConfigError
 from charlm.tasks.train_events import Work
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 from charlm.tasks.train_vectors_data import WordData
@@ -19,16 +18,18 @@ from charlm.vectors.training import Settings, Trainer
 AnyTrainer = Trainer | GloveTrainer | PmiTrainer
 
 
-def build_trainer(data: WordData, config: VectorsTrainConfig) -> Generator[Work, None, AnyTrainer]:
+def build_trainer(
+    data: WordData, config: VectorsTrainConfig, device: str
+) -> Generator[Work, None, AnyTrainer]:
     """Return what trains by the method of the settings, yielding how far pairs are counted.
 
+    Args:
+        device: `cpu`, or for SGNS and CBOW `cuda`.
+
     Raises:
-        ConfigError: if the method cannot be trained on the device.
         TaskError: if there are more pairs of words than memory has room for, or no such device.
     """
     counts = data.stream.counts
-    if config.device == "cuda" and config.method not in ("sgns", "cbow"):
-        raise ConfigError(f"{config.method} is trained on the CPU only; leave --device cuda out")
     if config.method == "glove":
         pairs = yield from _pairs(data, 1.0 / np.arange(1, config.reach + 1))
         return GloveTrainer(
@@ -56,10 +57,10 @@ def build_trainer(data: WordData, config: VectorsTrainConfig) -> Generator[Work,
         learning_rate=config.rate,
         seed=config.seed,
     )
-    if config.device == "cuda":
-        from charlm.vectors.cuda import CudaTrainer
+    if device == "cuda":
+        from charlm.vectors.cuda import build_cuda_trainer
 
-        return CudaTrainer(data.stream, settings, config.device)
+        return build_cuda_trainer(data.stream, settings)
     return Trainer(data.stream, settings)
 
 

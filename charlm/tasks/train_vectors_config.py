@@ -55,7 +55,11 @@ class VectorsTrainConfig:
     vocab_size: int | None = setting(None, "most words", ge=2, le=MOST_WORDS)
     lowercase: bool = setting(True, "fold the text to lower case first (word tokenizer)")
     threads: int | None = setting(None, "CPU threads; 1 can be reproduced exactly", ge=1, le=1024)
-    device: str = setting("cpu", "where to compute", choices=("cpu", "cuda"))
+    device: str = setting(
+        "auto",
+        "where to compute; auto: a GPU if there is one, unless --threads is given",
+        choices=("auto", "cpu", "cuda"),
+    )
     seed: int = setting(0, "seed of the first vectors and of all that is drawn", ge=0, le=2**63 - 1)
     encoding_errors: str = _as_of_lm("encoding_errors")
 

@@ -1,4 +1,4 @@
-"""The GPU's trainer, run on PyTorch's CPU: the published gradients, resumption, refusal."""
+"""Training on a GPU by batches, run on PyTorch's CPU: published gradients, resumption, refusal."""
 
 import dataclasses
 
@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from charlm.base.errors import TaskError
-from charlm.vectors import cuda
-from charlm.vectors.cuda import CudaTrainer, centers_of_a_batch
+from charlm.vectors import cuda_batches
+from charlm.vectors.cuda import build_cuda_trainer
+from charlm.vectors.cuda_batches import BatchTrainer, centers_of_a_batch
 from charlm.vectors.space import unit
 from charlm.vectors.training import Settings
 
@@ -42,7 +43,7 @@ def topics():
 
 
 def trainer_for(stream, **changed):
-    return CudaTrainer(stream, dataclasses.replace(SETTINGS, **changed), "cpu")
+    return BatchTrainer(stream, dataclasses.replace(SETTINGS, **changed), torch.device("cpu"))
 
 
 def trained(stream, **changed):
@@ -54,16 +55,16 @@ def trained(stream, **changed):
 
 @pytest.mark.parametrize("method", ["sgns", "cbow"])
 def test_a_batch_follows_the_published_gradient(topics, monkeypatch, method):
-    monkeypatch.setattr(cuda, "MOST_CHANGE", np.inf)
+    monkeypatch.setattr(cuda_batches, "MOST_CHANGE", np.inf)
     trainer = trainer_for(topics[0], method=method)
     random = torch.Generator()
     rng = np.random.default_rng(0)
-    for name in ("_w", "_c"):
+    for name in ("w", "c"):
         shape = getattr(trainer, name).shape
         setattr(trainer, name, torch.from_numpy(rng.normal(size=shape)))
     kept = torch.from_numpy(topics[0].read(0, 60).astype(np.int64))
     texts, places = (kept < 0).cumsum(0), torch.arange(20, 45)
-    w, c = (one.clone().requires_grad_() for one in (trainer._w, trainer._c))
+    w, c = (one.clone().requires_grad_() for one in (trainer.w, trainer.c))
     near, is_near = trainer._near(kept, texts, places, random.manual_seed(3))
     outs, counts = trainer._outs(kept[places], random)
     rate, loss = 0.05, torch.zeros((), dtype=torch.float64)
@@ -78,8 +79,8 @@ def test_a_batch_follows_the_published_gradient(topics, monkeypatch, method):
     told = torch.zeros(2, dtype=torch.float64)
     rates = torch.full((len(places),), rate, dtype=torch.float64)
     trainer._batch(kept, texts, places, rates, random.manual_seed(3), told)
-    torch.testing.assert_close(trainer._w, (w - rate * w.grad).detach(), rtol=0, atol=1e-12)
-    torch.testing.assert_close(trainer._c, (c - rate * c.grad).detach(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(trainer.w, (w - rate * w.grad).detach(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(trainer.c, (c - rate * c.grad).detach(), rtol=0, atol=1e-12)
     assert told[0].item() == pytest.approx(loss.item())
 
 
@@ -145,7 +146,7 @@ def test_batches_are_small_where_one_word_is_much_of_the_text():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_one_line_says_so(topics, charlm, home):
     with pytest.raises(TaskError, match="no CUDA device was found"):
-        CudaTrainer(topics[0], SETTINGS)
+        build_cuda_trainer(topics[0], SETTINGS)
     (home / "t.txt").write_text(two_topics(100))
     status, out, err = charlm("train", "vectors", "t.txt", "--device", "cuda", "-q")
     assert (status, out) == (1, "")

@@ -34,8 +34,14 @@ class Token:
     __slots__ = ("_logits", "id", "sample", "stop_reason", "text")
 
     def __init__(
-        self, token_id: int, sample: int, text: str, stop_reason: str | None, logits: FloatArray
+        self,
+        token_id: int,
+        sample: int,
+        text: str,
+        stop_reason: str | None,
+        logits: FloatArray | float,
     ) -> None:
+        """Hold what is given; in place of logits the log-probability, where it is known."""
         self.id = token_id
         self.sample = sample
         self.text = text
@@ -48,6 +54,8 @@ class Token:
 
         It is computed when asked for: most streams never ask.
         """
+        if isinstance(self._logits, float):
+            return self._logits
         exact = self._logits.astype(np.float64)
         top = exact.max()
         return float(exact[self.id] - top - np.log(np.exp(exact - top).sum()))
@@ -59,7 +67,7 @@ class Token:
         )
 
 
-class _Row:
+class Row:
     """One sample in the making."""
 
     def __init__(
@@ -98,17 +106,30 @@ def generate(
         ValueError: if `config.stop` is given without `decoder`, or an id is out of range.
         TaskError: while iterating, if the model's logits are no numbers or all tokens are masked.
     """
-    if config.stop and decoder is None:
-        raise ValueError("stop strings need a decoder to find them in")
     prompt = check_ids(model, prompt_ids)
-    recent = prompt[-config.repetition_window :].tolist() if config.repetition_window else []
-    rows = [
-        _Row(sample, config, decoder() if decoder else None, recent)
-        for sample in range(config.num_samples)
-    ]
+    rows = begin_rows(config, prompt, decoder)
     sampler = Sampler(config, masked_ids)
     ends = (MaxTokens(config.max_new_tokens), StopIds(frozenset(stop_ids)))
     return _stream(model, prompt, rows, sampler, ends)
+
+
+def begin_rows(
+    config: SamplingConfig,
+    prompt: npt.NDArray[np.int64],
+    decoder: Callable[[], Decoder] | None,
+) -> list[Row]:
+    """Return all samples before their first token.
+
+    Raises:
+        ValueError: if `config.stop` is given without `decoder`.
+    """
+    if config.stop and decoder is None:
+        raise ValueError("stop strings need a decoder to find them in")
+    recent = prompt[-config.repetition_window :].tolist() if config.repetition_window else []
+    return [
+        Row(sample, config, decoder() if decoder else None, recent)
+        for sample in range(config.num_samples)
+    ]
 
 
 def check_ids(
@@ -137,7 +158,7 @@ def read_prompt(model: CausalModel, prompt: npt.NDArray[np.int64]) -> tuple[Floa
 def _stream(
     model: CausalModel,
     prompt: npt.NDArray[np.int64],
-    rows: list[_Row],
+    rows: list[Row],
     sampler: Sampler,
     ends: tuple[MaxTokens, StopIds],
 ) -> Iterator[Token]:
@@ -154,7 +175,7 @@ def _stream(
         drawn = sampler.pick(logits, streams, recent)
         going = []
         for index, row in enumerate(rows):
-            token = _next_token(row, drawn[index], logits[index], ends)
+            token = next_token(row, drawn[index], logits[index], ends)
             if token.stop_reason is None:
                 going.append(index)
             yield token
@@ -170,7 +191,7 @@ def _stream(
 def _stream_one(
     model: CausalModel,
     start: tuple[FloatArray, Any],
-    row: _Row,
+    row: Row,
     sampler: Sampler,
     ends: tuple[MaxTokens, StopIds],
 ) -> Iterator[Token]:
@@ -179,7 +200,7 @@ def _stream_one(
     streams, recent, fed = [row.uniforms], [row.recent], np.empty(1, dtype=np.int64)
     while True:
         (drawn,) = sampler.pick(logits, streams, recent)
-        token = _next_token(row, drawn, logits[0], ends)
+        token = next_token(row, drawn, logits[0], ends)
         yield token
         if token.stop_reason is not None:
             return
@@ -187,10 +208,14 @@ def _stream_one(
         logits, state = model.step(fed, state)
 
 
-def _next_token(
-    row: _Row, token_id: int, logits: FloatArray, ends: tuple[MaxTokens, StopIds]
+def next_token(
+    row: Row, token_id: int, logits: FloatArray | float, ends: tuple[MaxTokens, StopIds]
 ) -> Token:
-    """Return the token with its text, and with the reason if it is its sample's last."""
+    """Return the token with its text, and with the reason if it is its sample's last.
+
+    Args:
+        logits: of the row, or the token's own log-probability.
+    """
     row.generated += 1
     row.recent.append(token_id)
     text = row.text.push(token_id)

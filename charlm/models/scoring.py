@@ -64,7 +64,7 @@ class TorchModel:
         inputs = torch.from_numpy(np.concatenate([first, targets[:, :-1]], axis=1)).to(self.device)
         wanted = torch.from_numpy(targets).to(self.device)
         scores = torch.empty((rows, time), dtype=torch.float64, device=self.device)
-        state: Any = self.initial_state(rows)
+        state: Any = self.model.initial_state(rows)
         size = max(1, min(1024, TABLE_BYTES // (4 * rows * self.vocab_size)))
         for start in range(0, time, size):
             part = slice(start, start + size)

@@ -102,7 +102,8 @@ def _again(session: Session, _: str, options: Options) -> None:
     verbatim=True,
 )
 def _more(session: Session, rest: str, _: Options) -> None:
-    last, options = last_text(session).whole, {}
+    last = last_text(session).whole
+    options: Options = {}
     if rest[2:].partition(" ")[0].partition("=")[0] in _FLAGS and rest.startswith("--"):
         options, rest = split_options(rest, _FLAGS)  # a text may well begin with two dashes
     config = _with(session.config, options)

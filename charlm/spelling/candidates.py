@@ -25,6 +25,7 @@ from charlm.spelling.options import CONFUSED, KEEP, KEEP_UNKNOWN, OTHER_WORD, SP
 from charlm.spelling.plausible import Plausibility
 from charlm.spelling.splits import find_splits
 from charlm.spelling.surfaces import form_of, rarity_of, surface_log_probs, surface_tokens
+from charlm.spelling.variants import is_variant
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
@@ -101,6 +102,9 @@ class Candidates:
         likely = np.full(len(new), self.log_probs[UNKNOWN], dtype=np.float32)
         self.log_probs = np.concatenate([self.log_probs, likely])
 
+    def _is_left(self, form: str) -> bool:
+        return form in self._left or is_variant(form, self.lexicon.ids)
+
     def _forget(self) -> None:
         self.forms.clear()
         self.options.clear()
@@ -129,7 +133,7 @@ class Candidates:
         fits = np.array(
             [len(form) <= LONGEST and self.lexicon.letters.issuperset(form) for form in new]
         )
-        fits &= np.array([form not in self._left for form in new])
+        fits &= np.array([not self._is_left(form) for form in new])
         far = ~known | (own >= np.where(lengths > 3, _RARE, _RARE_SHORT))
         found = [self._near(np.flatnonzero(fits & ~far), codes, lengths, 1)]
         found.append(self._near(np.flatnonzero(fits & far), codes, lengths, 2))
@@ -249,7 +253,7 @@ class Candidates:
         starts = np.searchsorted(rows, np.arange(len(new) + 1))
         plausible = -self._plausibility.log_probs(new)
         asked = [
-            form not in self._left and not (is_known and lexicon.ids[form] < _RARE)
+            not self._is_left(form) and not (is_known and lexicon.ids[form] < _RARE)
             for form, is_known in zip(new, known, strict=True)
         ]
         splits = find_splits(new, asked, lexicon, self._model)
@@ -269,9 +273,10 @@ class Candidates:
             rows_tokens[1 : count - len(parts)] = self._tokens[surfaces[here]]
             kinds = np.full(count, OTHER_WORD, dtype=np.uint8)
             kinds[1 : count - len(parts)][confused[here]] = CONFUSED
-            kinds[0] = KEEP if own or form in self._left else KEEP_UNKNOWN
+            is_known = bool(own) or self._is_left(form)
+            kinds[0] = KEEP if is_known else KEEP_UNKNOWN
             values = np.zeros(count, dtype=np.float32)
-            values[0] = 0.0 if own or form in self._left else plausible[number]
+            values[0] = 0.0 if is_known else plausible[number]
             values[1 : count - len(parts)] = costs[0, here]
             random = values.copy()
             random[1 : count - len(parts)] = costs[1, here]
@@ -287,7 +292,6 @@ class Candidates:
             edits = np.zeros(count, dtype=np.uint8)
             edits[1 : count - len(parts)] = kinds_of_edits[here]
             where = self.options.add(rows_tokens, values, random, edits, kinds, texts)
-            is_known = bool(known[number]) or form in self._left
             derived = (not own or lexicon.ids[form] >= _RARE) and is_derived(
                 form, lexicon.ids, *self._affixes
             )

@@ -253,7 +253,11 @@ def _require_folder(folder: Path) -> None:
 
 
 def _no_model(folder: Path) -> str:
+    from charlm.store.lock import find_holder  # only here, off the way of every query
+
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if holder := find_holder(folder):
+        return f"{folder} holds no model yet; {holder} is working on it"
     if "resume" in names <= {"resume", "metrics.jsonl"}:
         return (
             f"{folder} holds no model, only a training state; go on with --resume, or train it "

@@ -67,7 +67,7 @@ class FolderLock:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise _in_use(self.folder, fd) from error
+                raise CheckpointError(_in_use(self.folder, _holder(fd))) from error
             logger.warning("%s: no locks on this file system: %s", self.folder, error)
         with contextlib.suppress(OSError):  # a full disk: locked, though namelessly
             os.ftruncate(fd, 0)
@@ -109,25 +109,29 @@ class FolderLock:
 
 def require_unlocked(folder: Path) -> None:
     """Raise `CheckpointError` naming the process that works in a folder, if there is one."""
+    if holder := find_holder(folder):
+        raise CheckpointError(_in_use(folder, holder))
+
+
+def find_holder(folder: Path) -> str | None:
+    """Return who works in a folder, in words; None if nobody does."""
     if fcntl is None:  # pragma: no cover - Windows
-        return
+        return None
     try:
         fd = os.open(folder / LOCK, _PROBE_FLAGS)
     except OSError:  # nobody ever locked it, or we may not look
-        return
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise _in_use(folder, fd) from error
+        return _holder(fd) if error.errno in (errno.EAGAIN, errno.EACCES) else None
     finally:
         os.close(fd)
+    return None
 
 
-def _in_use(folder: Path, fd: int) -> CheckpointError:
-    return CheckpointError(
-        f"{folder} is in use by {_holder(fd)}; wait until it ends, or choose another name"
-    )
+def _in_use(folder: Path, holder: str) -> str:
+    return f"{folder} is in use by {holder}; wait until it ends, or choose another name"
 
 
 def _self_description() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What becomes of lines."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,8 +24,6 @@ def corrected(*lines, **settings):
 
 
 def spelling(config=None, **more):
-    from pathlib import Path
-
     opened = OpenSpeller("x", Path("x"), make_speller())
     return Spelling(opened, config or SpellConfig(), **more)
 
@@ -123,6 +122,15 @@ def test_added_words_are_right_and_are_offered():
 def test_words_of_computing_stay():
     text = "the git garden and the npm, the numpy and the tokenizers"
     assert [found.corrected for found in spelling().correct([text])] == [text]
+
+
+@pytest.mark.parametrize("form", ["realise", "realises", "organiser"])
+def test_both_spellings_of_one_word_are_right(form):
+    known = "They realize that the organizers organize it and she realizes that too.\n" * 30
+    opened = OpenSpeller("x", Path("x"), make_speller(SENTENCES * 30 + known))
+    text = f"They {form} that the organizers organize it"
+    (line,) = Spelling(opened, SpellConfig()).correct([text])
+    assert line.corrected == text
 
 
 def test_ignored_words_stay():

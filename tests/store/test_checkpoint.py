@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import load_model, read_summary
 from charlm.store.folder import check_folder
+from charlm.store.lock import FolderLock
 from charlm.store.manifest import REMEDY
 
 SHAPES = {"embedding.weight": (5, 4), "output.bias": (5,)}
@@ -181,6 +182,9 @@ def test_what_is_no_model_folder_is_said(tmp_path):
     assert refusal(tmp_path) == (
         f"{tmp_path} holds no model: it has no manifest.json; charlm train makes one"
     )
+    with FolderLock(tmp_path):  # as a training does before its first save
+        assert refusal(tmp_path).startswith(f"{tmp_path} holds no model yet; process {os.getpid()}")
+        assert refusal(tmp_path).endswith(" is working on it")
     (tmp_path / "resume").mkdir()  # word vectors are saved when they are whole
     assert refusal(tmp_path) == (
         f"{tmp_path} holds no model, only a training state; go on with --resume, or train it "

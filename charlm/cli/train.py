@@ -88,7 +88,7 @@ def lm(
     if result is None:
         raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
-    return _STATUS.get(result.signal, 130) if result.interrupted else 0
+    return exit_status(result)
 
 
 def follow(
@@ -106,6 +106,11 @@ def follow(
                 result = event
             progress.show(event)
     return plan, result
+
+
+def exit_status(result: TrainResult) -> int:
+    """Return the exit status after a training: 0, or that of the signal which stopped it."""
+    return _STATUS.get(result.signal, 130) if result.interrupted else 0
 
 
 def _show_plan(plan: Planned | None, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import config_from, json_option, options_from
-from charlm.cli.train import _STATUS as STATUS
+from charlm.cli.train import exit_status, follow
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 
 if TYPE_CHECKING:
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
         ("charlm train classifier reviews.csv -o reviews", "columns: label, then text"),
         ("charlm train classifier train.tsv --valid dev.tsv --test test.tsv", "parts of your own"),
         ("charlm train classifier mails.txt", "lines of __label__spam text, or spam text"),
+        (
+            "charlm train classifier --resume -o reviews",
+            "go on after Ctrl-C, with the same settings",
+        ),
     ],
 )
 @click.argument(
     "file",
     nargs=-1,
-    required=True,
     shell_complete=complete_file,
     help="labelled files, or - for stdin",
 )
@@ -45,12 +48,14 @@ if TYPE_CHECKING:
     shell_complete=complete_model,
     help="start from the embedding and layers of a language model of words",
 )
+@click.option("--resume", is_flag=True, help="go on with an interrupted training")
 @click.option("--overwrite", is_flag=True, help="replace a model of that name")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")
 def classifier(
     file: tuple[str, ...],
     name: str | None,
+    resume: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -59,23 +64,19 @@ def classifier(
     """Learn to tell the labels of texts, from texts with labels.
 
     CSV, TSV, fastText's lines of __label__x text, or lines of a label, a blank and a text. Then
-    ask with charlm classify, and measure with charlm evaluate.
+    ask with charlm classify, and measure with charlm evaluate. Ctrl-C saves; --resume goes on.
     """
     config = config_from(ClassifierTrainConfig, settings)
-    from charlm.render.progress import open_progress
+    if not file and not resume:
+        raise click.UsageError("give labelled texts: CSV, TSV, or lines; - for stdin")
     from charlm.tasks.train_classifier import ClassifierResult, train_classifier
 
-    result: ClassifierResult | None = None
-    with open_progress(quiet=quiet) as progress:
-        for event in train_classifier(file, config, name=name, overwrite=overwrite):
-            if isinstance(event, ClassifierResult):
-                result = event
-            else:
-                progress.show(event)
-    if result is None:
+    events = train_classifier(file, config, name=name, resume=resume, overwrite=overwrite)
+    _, result = follow(events, quiet=quiet, live=True)
+    if not isinstance(result, ClassifierResult):
         raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
-    return STATUS.get(result.signal, 130) if result.interrupted else 0
+    return exit_status(result)
 
 
 def _show_result(result: ClassifierResult, *, as_json: bool) -> None:
@@ -86,8 +87,9 @@ def _show_result(result: ClassifierResult, *, as_json: bool) -> None:
     from charlm.render.tables import count, show_facts
 
     if result.interrupted:
-        talk("charlm: stopped; the best so far is saved")
-    held = [("valid", result.valid), ("test", result.test)]
+        talk(f"charlm: stopped at step {result.steps:,}; the best so far is saved")
+        talk(f"charlm: go on with: charlm train classifier --resume --name {result.name}")
+    held = [("valid", result.valid_figures), ("test", result.test_figures)]
     if as_json:
         keys = ("name", "kind", "parameters", "steps", "epochs", "duration_seconds")
         record: dict[str, Any] = {key: getattr(result, key) for key in keys}

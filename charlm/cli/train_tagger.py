@@ -11,7 +11,7 @@ from charlm.base.errors import ConfigError
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import config_from, json_option, options_from
-from charlm.cli.train import _STATUS, follow
+from charlm.cli.train import exit_status, follow
 from charlm.tasks.train_events import TrainResult
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
 
@@ -77,7 +77,7 @@ def tagger(
     if result is None:
         raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
-    return _STATUS.get(result.signal, 130) if result.interrupted else 0
+    return exit_status(result)
 
 
 def _show_result(result: TrainResult, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus
 from charlm.cli.options import config_from, json_option, options_from
-from charlm.cli.train import _STATUS, follow
+from charlm.cli.train import exit_status, follow
 from charlm.tasks.train_events import TrainResult
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 
@@ -60,7 +60,7 @@ def vectors(
     if result is None:
         raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
-    return _STATUS.get(result.signal, 130) if result.interrupted else 0
+    return exit_status(result)
 
 
 def _show_result(result: TrainResult, *, as_json: bool) -> None:

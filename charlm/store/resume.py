@@ -13,9 +13,11 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from charlm.base.errors import CheckpointError
 from charlm.store.documents import dump_json, read_json
@@ -27,7 +29,7 @@ from charlm.store.files import (
     write_atomic,
 )
 from charlm.store.manifest import FORMAT, check_format
-from charlm.store.tensors import Array, load_buffer, parse_tensors, write_tensors
+from charlm.store.tensors import LARGEST, Array, load_buffer, parse_tensors, write_tensors
 
 RESUME = "resume"
 _STATE = re.compile(r"state-(\d{1,18})\.json")
@@ -151,6 +153,21 @@ def load_resume(folder: Path) -> ResumeState | None:
     if faults:
         raise CheckpointError(f"{faults[0]}; no whole training state is left: use --overwrite")
     return None
+
+
+def require_array(tensors: Mapping[str, Array], name: str, shape: Sequence[int]) -> Array:
+    """Return a copy of an array of numbers with a point out of a state.
+
+    Raises:
+        KeyError: if there is none of that name.
+        ValueError: if it has another shape or type, or holds what no sound training has.
+    """
+    array = np.array(tensors[name])
+    if array.shape != tuple(shape) or array.dtype.kind != "f":
+        raise ValueError(f"{name} has the shape {array.shape} of {array.dtype}")
+    if not (np.abs(array) <= LARGEST).all():
+        raise ValueError(f"{name} holds NaN, or a number beyond {LARGEST:g}")
+    return array
 
 
 def _load(place: Path, serial: int) -> ResumeState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,6 +45,13 @@ class ClassifierData:
     test: Part | None
     labels: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """A checksum of the files that are learnt from and chosen by."""
+        parts = [self.train, *([self.valid] if self.valid else [])]
+        joined = "\n".join(part.texts.sha256 for part in parts)
+        return hashlib.sha256(joined.encode()).hexdigest()
 
 
 def read_classifier_data(files: Sequence[str], config: ClassifierTrainConfig) -> ClassifierData:

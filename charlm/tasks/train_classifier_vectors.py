@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from charlm.classifying.config import ClassifierConfig
 from charlm.tasks.vectors_open import open_space
 
 MOST_FURTHER = 50_000
@@ -34,6 +36,14 @@ class ForeignVectors:
     def dim(self) -> int:
         """Numbers of a vector."""
         return self._space.dim
+
+    def form(self, config: ClassifierConfig) -> ClassifierConfig:
+        """Return a classifier's form for vectors of this size."""
+        return dataclasses.replace(config, word_dim=self.dim)
+
+    def layers(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the parameters of layers that begin as given: none."""
+        return {}
 
     def frequent(self) -> list[str]:
         """Return the words that come first, which as a rule are the most frequent."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import has_resume, read_summary
+from charlm.store.documents import read_json
 from charlm.store.locate import checkpoints_dir
 from charlm.store.lock import require_unlocked
 from charlm.store.manifest import BACKWARD
@@ -61,8 +62,11 @@ def is_taken(folder: Path) -> bool:
     )
 
 
-def newest_unfinished() -> Path:
+def newest_unfinished(kind: str = "") -> Path:
     """Return the folder whose training state is the newest of those that are not finished.
+
+    Args:
+        kind: of model, as a state of its training tells; empty for any.
 
     Raises:
         CheckpointError: if there is none.
@@ -70,10 +74,23 @@ def newest_unfinished() -> Path:
     patterns = ("*/resume/state-*.json", f"*/{BACKWARD}/resume/state-*.json")
     found = [path for pattern in patterns for path in checkpoints_dir().glob(pattern)]
     for state in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        if kind and _kind_of(state) != kind:
+            continue
         folder = checkpoints_dir() / state.relative_to(checkpoints_dir()).parts[0]
         summary = read_summary(folder)
         if summary.unfinished or summary.problem:
             return folder
+    what = f"training of a {kind}" if kind else "training"
     raise CheckpointError(
-        f"nothing to resume: no unfinished training in {checkpoints_dir()}; leave out --resume"
+        f"nothing to resume: no unfinished {what} in {checkpoints_dir()}; leave out --resume"
     )
+
+
+def _kind_of(state: Path) -> str:
+    """Return the kind of model that a training state is of; empty where it cannot be told."""
+    try:
+        values = read_json(state).get("state")
+    except CheckpointError:
+        return ""
+    found = values.get("kind", "lm") if isinstance(values, dict) else ""
+    return found if isinstance(found, str) else ""

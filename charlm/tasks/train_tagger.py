@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 from charlm.base.config import from_json
 from charlm.base.durations import parse_duration
-from charlm.base.errors import CheckpointError, ConfigError
-from charlm.store.checkpoint import ResumeState, clear_resume, load_resume
+from charlm.base.errors import CheckpointError
+from charlm.store.checkpoint import clear_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tagging.folder import KIND
+from charlm.tasks.train_continue import folder_to_resume, settings_to_resume, state_to_resume
 from charlm.tasks.train_events import Message, TrainEvent
-from charlm.tasks.train_folder import free_name, model_folder, newest_unfinished, require_free
+from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
 from charlm.tasks.train_tagger_data import Annotated, read_annotated
 
@@ -85,15 +83,13 @@ def _tell(*read: Annotated | None) -> Iterator[TrainEvent]:
 def _resume(
     specs: Sequence[str], config: TaggerTrainConfig, name: str | None
 ) -> Iterator[TrainEvent]:
-    folder = model_folder(name) if name else newest_unfinished()
-    if not folder.is_dir():
-        raise CheckpointError(f"nothing to resume: there is no {folder}; leave out --resume")
+    folder = folder_to_resume(name, KIND)
     with FolderLock(folder):
-        found = _found_state(folder)
+        found = state_to_resume(folder, KIND, "a tagger")
         if found.warning:
             yield Message(text=found.warning, warning=True)
         old = from_json(TaggerTrainConfig, found.state["config"], where=f"{folder}/resume")
-        merged = _merged(old, config)
+        merged = settings_to_resume(old, config, _MAY_CHANGE, "a new tagger")
         corpus = list(specs or found.state["corpus"])
         data, valid, test = _read(corpus, merged)
         yield from _tell(data, valid, test)
@@ -105,33 +101,3 @@ def _resume(
         from charlm.tasks.train_tagger_run import Run
 
         yield from Run(folder, data, valid, test, merged, corpus, found).train()
-
-
-def _found_state(folder: Path) -> ResumeState:
-    found = load_resume(folder)
-    if found is None or found.state.get("kind") != KIND:
-        raise CheckpointError(
-            f"nothing to resume: {folder} holds no unfinished training of a tagger; leave out "
-            "--resume and add --overwrite to train it anew"
-        )
-    return found
-
-
-def _merged(old: TaggerTrainConfig, new: TaggerTrainConfig) -> TaggerTrainConfig:
-    """Return the settings of a continuation.
-
-    Raises:
-        ConfigError: for settings that cannot change under way.
-    """
-    default = TaggerTrainConfig()
-    names = [field.name for field in dataclasses.fields(new)]
-    given: dict[str, Any] = {
-        name: getattr(new, name) for name in names if getattr(new, name) != getattr(default, name)
-    }
-    for name, value in given.items():
-        if name not in _MAY_CHANGE and value != getattr(old, name):
-            raise ConfigError(
-                f"{name} is {getattr(old, name)!r} in the run to go on with; leave it out, or "
-                "train a new tagger with another --name"
-            )
-    return dataclasses.replace(old, **given)

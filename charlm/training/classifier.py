@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from charlm.classifying.config import ClassifierConfig
 from charlm.models.classifier import RecurrentBranch
-from charlm.models.word_input import flat_parts, unknown_chances
-from charlm.text.subwords import subword_ids
+from charlm.models.word_input import unknown_chances
+from charlm.training.classifier_words import Vocabulary
+from charlm.training.config import MOST_STEPS
 from charlm.training.optim import (
     AveragedWeights,
     build_adamw,
     clip_gradients,
     schedule,
     set_learning_rate,
+)
+from charlm.training.weights import (
+    Arrays,
+    pack_generator,
+    pack_weights,
+    unpack_generator,
+    unpack_weights,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -54,68 +59,7 @@ class Step(NamedTuple):
     loss: float
     learning_rate: float
     words: int
-    ends_epoch: bool
     progress: float
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Batch:
-    """Texts as tensors; see `models.word_input`. `counts` is how often each word was seen."""
-
-    types: Tensor
-    parts: tuple[Tensor, Tensor]
-    index: Tensor
-    lengths: Tensor
-    counts: Tensor
-
-
-class Vocabulary:
-    """The words of the texts to train on: rows, counts and parts."""
-
-    def __init__(
-        self,
-        texts: Sequence[Sequence[str]],
-        config: ClassifierConfig,
-        min_count: int,
-        further: Sequence[str] = (),
-    ) -> None:
-        """Count the words of texts.
-
-        Args:
-            texts: cut into words.
-            config: which parts of words count.
-            min_count: words seen less often have no row of their own.
-            further: words that have one although they are not seen.
-        """
-        self._config = config.input
-        self._counts = Counter(word for words in texts for word in words)
-        common = self._counts.most_common()
-        seen = [word for word, count in common if count >= min_count]
-        self.words = list(dict.fromkeys([*seen, *further]))
-        self._rows = {word: row for row, word in enumerate(self.words, 1)}
-        self._parts: dict[str, list[int]] = {}
-
-    def batch(self, texts: Sequence[Sequence[str]]) -> Batch:
-        """Return texts as what the network takes."""
-        places: dict[str, int] = {}
-        rows = [[places.setdefault(word, len(places)) for word in words] for words in texts]
-        lengths = [len(row) for row in rows]
-        index = np.zeros((max(lengths), len(rows)), dtype=np.int64)
-        for column, row in enumerate(rows):
-            index[: len(row), column] = row
-        return Batch(
-            torch.tensor([self._rows.get(word, 0) for word in places]),
-            flat_parts([self._parts_of(word) for word in places]),
-            torch.from_numpy(index),
-            torch.tensor(lengths),
-            torch.tensor([float(self._counts[word]) for word in places]),
-        )
-
-    def _parts_of(self, word: str) -> list[int]:
-        parts = self._parts.get(word)
-        if parts is None:
-            parts = self._parts[word] = subword_ids(word, self._config)
-        return parts
 
 
 class Trainer:
@@ -132,6 +76,11 @@ class Trainer:
         frozen: leave those vectors as they are.
         layers: what layers begin as, by the names of their parameters; of a matrix with more
             columns the first.
+
+    Attributes:
+        per_epoch: updates of an epoch.
+        step: updates done.
+        loss: nats a text, smoothed over the last fifty updates.
     """
 
     def __init__(
@@ -147,6 +96,8 @@ class Trainer:
         layers: Mapping[str, npt.NDArray[np.float32]] | None = None,
     ) -> None:
         self.recipe, self._vocabulary = recipe, vocabulary
+        self.per_epoch = math.ceil(len(texts) / recipe.batch_size)
+        self.step, self.loss = 0, 0.0
         self._texts = [words[: config.longest] for words in texts]
         self._labels = torch.from_numpy(labels)
         self.net = RecurrentBranch(config.input, config.rnn, config.pooling, len(config.labels))
@@ -164,28 +115,36 @@ class Trainer:
         self._optimizer = build_adamw(
             self.net, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self._averages = AveragedWeights(self.net.parameters(), share=0.1)
+        named = {name: w for name, w in self.net.named_parameters() if w.requires_grad}
+        self._names, self._weights = list(named), list(named.values())
+        self._averages = AveragedWeights(self._weights, share=0.1)
 
-    def steps(self) -> Iterator[Step]:
-        """Train until the epochs or the time are over, yielding every update."""
+    def steps(self, elapsed: Callable[[], float]) -> Iterator[Step]:
+        """Train until the epochs or the time are over, yielding every update.
+
+        Args:
+            elapsed: seconds of training so far.
+        """
         recipe = self.recipe
+        total = self.per_epoch * recipe.epochs
+        done, place = divmod(self.step, self.per_epoch)
         rng = np.random.default_rng(recipe.seed)
-        per_epoch = math.ceil(len(self._texts) / recipe.batch_size)
-        total, step, smoothed = per_epoch * recipe.epochs, 0, 0.0
-        begun = time.monotonic()
-        for _ in range(recipe.epochs):
-            for place, chosen in enumerate(self._batches(rng), 1):
-                progress = step / total
+        for _ in range(min(done, recipe.epochs)):  # what the epochs before have drawn
+            self._batches(rng)
+        for _ in range(done, recipe.epochs):
+            for chosen in self._batches(rng)[place:]:
+                progress = self.step / total
                 if recipe.max_seconds is not None:
-                    progress = max(progress, (time.monotonic() - begun) / recipe.max_seconds)
-                    if progress >= 1.0 and step:
+                    progress = max(progress, elapsed() / recipe.max_seconds)
+                    if progress >= 1.0 and self.step:
                         return
                 rate = recipe.learning_rate * schedule(progress)
                 loss, words = self._update(chosen, rate)
-                step += 1
-                smoothed += (loss - smoothed) / min(step, 50)
-                ends = place == per_epoch
-                yield Step(step, total, step / per_epoch, smoothed, rate, words, ends, progress)
+                self.step += 1
+                self.loss += (loss - self.loss) / min(self.step, 50)
+                epoch = self.step / self.per_epoch
+                yield Step(self.step, total, epoch, self.loss, rate, words, progress)
+            place = 0
 
     def _batches(self, rng: np.random.Generator) -> list[Ints]:
         """Return all texts in batches of similar lengths, in a random order."""
@@ -228,3 +187,27 @@ class Trainer:
             return {name: value.numpy().copy() for name, value in self.net.tensors().items()}
         finally:
             self._averages.swap()
+
+    def state(self) -> Arrays:
+        """Return all that the next update depends on, as arrays."""
+        weights = (self._names, self._weights, self._averages.averages)
+        return pack_weights(*weights, self._optimizer.state) | {
+            "step": np.array([self.step], np.int64),
+            "loss": np.array([self.loss], np.float64),
+            "random": pack_generator(self._generator),
+        }
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]], prefix: str) -> None:
+        """Go on from what `state` gave, each name behind `prefix`.
+
+        Raises:
+            KeyError, ValueError: if it is not of such a training.
+        """
+        step = int(state[f"{prefix}step"].item())
+        if not 0 <= step <= MOST_STEPS:
+            raise ValueError(f"{step} updates")
+        loss = float(state[f"{prefix}loss"].item())
+        unpack_generator(self._generator, state[f"{prefix}random"])
+        weights = (self._names, self._weights, self._averages.averages)
+        unpack_weights(state, prefix, *weights, self._optimizer.state, step)
+        self.step, self.loss, self._averages.updates = step, loss, step

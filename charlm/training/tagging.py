@@ -21,9 +21,14 @@ from charlm.tagging.reading import Sentence
 from charlm.tagging.tagger import word_rows
 from charlm.text.subwords import known_subword_ids
 from charlm.training.loop import TrainingDivergedError
+from charlm.training.weights import (
+    pack_generator,
+    pack_weights,
+    unpack_generator,
+    unpack_weights,
+)
 
 Ints = npt.NDArray[np.int64]
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 POOL = 50  # batches whose sentences are sorted by length together
 LONGEST = 512  # words of a sentence that are trained on together
 PADDED = 64  # words a sentence that a batch may hold, padding counted
@@ -217,7 +222,7 @@ class TagTrainer:
         """Go on from what `state` gave.
 
         Raises:
-            KeyError, ValueError, RuntimeError: if it is not of such a training.
+            KeyError, ValueError: if it is not of such a training.
         """
         self.step, self.epoch, self.place = (int(number) for number in state["place"])
         for number, member in enumerate(self.members):
@@ -277,32 +282,14 @@ class _Member:
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return weights, averages, moments and the generator's state."""
-        found: dict[str, npt.NDArray[Any]] = {
-            "random": np.array(self._generator.get_state().numpy())
-        }
-        for name, weight, average in zip(self.names, self._weights, self.average, strict=True):
-            moments = self._optimizer.state.get(weight, {})
-            found[f"weight.{name}"] = np.array(weight.detach().numpy())
-            found[f"average.{name}"] = np.array(average.numpy())
-            for part in _MOMENTS:
-                moment = moments.get(part, torch.zeros_like(weight))
-                found[f"{part}.{name}"] = np.array(moment.detach().numpy())
-        return found
+        found = pack_weights(self.names, self._weights, self.average, self._optimizer.state)
+        return found | {"random": pack_generator(self._generator)}
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]], prefix: str, step: int) -> None:
         """Take over what `state` gave."""
-
-        def tensor(name: str) -> Tensor:
-            return torch.from_numpy(np.array(state[prefix + name]))
-
-        self._generator.set_state(tensor("random"))
-        for name, weight, average in zip(self.names, self._weights, self.average, strict=True):
-            weight.data.copy_(tensor(f"weight.{name}"))
-            average.copy_(tensor(f"average.{name}"))
-            self._optimizer.state[weight] = {
-                "step": torch.tensor(float(step)),
-                **{part: tensor(f"{part}.{name}") for part in _MOMENTS},
-            }
+        unpack_generator(self._generator, state[f"{prefix}random"])
+        moments = self._optimizer.state
+        unpack_weights(state, prefix, self.names, self._weights, self.average, moments, step)
 
 
 def _slope(share: float, warm_up: float) -> float:

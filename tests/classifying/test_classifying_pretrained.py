@@ -11,7 +11,8 @@ from charlm.engine.config import LanguageModelConfig
 from charlm.store.checkpoint import save_model
 from charlm.tasks.train_classifier_pretrained import Pretrained
 from charlm.text.tokenizers import train_tokenizer
-from charlm.training.classifier import Recipe, Trainer, Vocabulary
+from charlm.training.classifier import Recipe, Trainer
+from charlm.training.classifier_words import Vocabulary
 
 TEXT = "a good film and a bad film\n" * 3
 

@@ -1,0 +1,77 @@
+"""What the continuations of trainings have in common: the state to go on from, its settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from charlm.base.errors import CheckpointError, ConfigError
+from charlm.store.checkpoint import ResumeState, load_resume
+from charlm.tasks.train_folder import model_folder, newest_unfinished
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    C = TypeVar("C", bound=DataclassInstance)
+else:
+    C = TypeVar("C")
+
+
+def folder_to_resume(name: str | None, kind: str) -> Path:
+    """Return the folder whose training is to go on: that of a name, else the newest unfinished.
+
+    Raises:
+        CheckpointError: if there is none.
+    """
+    folder = model_folder(name) if name else newest_unfinished(kind)
+    if not folder.is_dir():
+        raise CheckpointError(f"nothing to resume: there is no {folder}; leave out --resume")
+    return folder
+
+
+def state_to_resume(folder: Path, kind: str, noun: str) -> ResumeState:
+    """Return the training state of a folder, whose lock is held.
+
+    Args:
+        folder: of the model.
+        kind: what it must be of.
+        noun: how messages name such a model, with its article.
+
+    Raises:
+        CheckpointError: if there is none of that kind, or it is damaged.
+    """
+    found = load_resume(folder)
+    if found is None or found.state.get("kind") != kind:
+        raise CheckpointError(
+            f"nothing to resume: {folder} holds no unfinished training of {noun}; leave out "
+            "--resume and add --overwrite to train it anew"
+        )
+    return found
+
+
+def settings_to_resume(old: C, new: C, may_change: Collection[str], noun: str) -> C:
+    """Return the settings of a continuation: the old ones, with those of the new that were given.
+
+    Args:
+        old: of the run to go on with.
+        new: what the user said now; a setting that is the default was not given.
+        may_change: fields that a continuation may have otherwise.
+        noun: how messages name another such model, as `a new tagger`.
+
+    Raises:
+        ConfigError: for settings that cannot change under way.
+    """
+    default = type(new)()
+    names = [field.name for field in dataclasses.fields(new)]
+    given: dict[str, Any] = {
+        name: getattr(new, name) for name in names if getattr(new, name) != getattr(default, name)
+    }
+    for name, value in given.items():
+        if name not in may_change and value != getattr(old, name):
+            raise ConfigError(
+                f"{name} is {getattr(old, name)!r} in the run to go on with; leave it out, or "
+                f"train {noun} with another --name"
+            )
+    return dataclasses.replace(old, **given)

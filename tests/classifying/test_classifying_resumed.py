@@ -1,0 +1,210 @@
+"""A classifier whose training was stopped or killed goes on to the same classifier, bit by bit."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charlm.base.errors import CheckpointError, ConfigError
+from charlm.store.checkpoint import load_model, load_resume, read_metrics, read_summary
+from charlm.store.folder import check_folder
+from charlm.tasks import train_classifier_run as task
+from charlm.tasks.train_classifier import train_classifier
+from charlm.tasks.train_classifier_config import ClassifierTrainConfig
+from charlm.tasks.train_events import VectorStep
+
+SMALL = {"threads": 1, "hidden_size": 4, "word_dim": 4, "subword_dim": 4, "batch_size": 8}
+
+# Trains; each save counts, and the one of the given number is the last thing that it does: the
+# process kills itself before it, in the middle of it (at the rename), or after it.
+CODE = """
+import os, signal, sys
+from charlm.cli.app import run
+from charlm.store import resume
+from charlm.tasks import train_classifier_run as task
+task.SAVE_SECONDS = 0.0
+left, when = int(sys.argv[1]), sys.argv[2]
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+save, write = task.save_resume, resume.write_atomic
+def saved(*args):
+    global left
+    left -= 1
+    if left == 0 and when == "before":
+        die()
+    save(*args)
+    if left == 0 and when == "after":
+        die()
+def written(path, data):
+    if left == 0 and when == "inside" and path.suffix == ".json":
+        die()
+    return write(path, data)
+task.save_resume, resume.write_atomic = saved, written
+sys.exit(run(["train", "classifier", "-q", *sys.argv[3:]]))
+"""
+
+
+def run(file, name, *, resume=False, **more):
+    config = ClassifierTrainConfig(**(SMALL | {"epochs": 4} | more))
+    return list(train_classifier([str(file)], config, name=name, resume=resume))
+
+
+def model(home, name):
+    return load_model(home / "checkpoints" / name, verify=True)
+
+
+def same(home, one, two):
+    """Assert that two classifiers are the same, and the figures of their training."""
+    models = model(home, one), model(home, two)
+    first, second = (stored.tensors(floats_only=False) for stored in models)
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+    assert models[0].tokenizer_files == models[1].tokenizer_files
+    told = ("steps", "epochs", "shares", "valid", "test", "finished", "parameters")
+    assert [models[0].training[key] for key in told] == [models[1].training[key] for key in told]
+    looks = [
+        [r for r in read_metrics(home / "checkpoints" / name) if r["kind"] == "valid"]
+        for name in (one, two)
+    ]
+    assert looks[0] == looks[1]
+
+
+@pytest.mark.parametrize("more", [{}, {"ngrams": 0}, {"valid_fraction": 0.0}])
+@pytest.mark.parametrize("stop_at", [1, 7, 10])  # an epoch has 5 updates
+def test_stopped_by_ctrl_c_it_goes_on_as_one_that_was_not(reviews, home, stop_at, more):
+    run(reviews, "whole", **more)
+    config = ClassifierTrainConfig(**(SMALL | {"epochs": 4} | more))
+    events = []
+    for event in train_classifier([str(reviews)], config, name="part"):
+        events.append(event)
+        if isinstance(event, VectorStep) and event.step == stop_at:
+            signal.raise_signal(signal.SIGINT)
+    result = events[-1]
+    assert (result.interrupted, result.signal, result.steps) == (True, "SIGINT", stop_at)
+    assert model(home, "part").training["finished"] is False
+    assert read_summary(home / "checkpoints" / "part").unfinished
+    result = list(train_classifier([], ClassifierTrainConfig(), resume=True))[-1]
+    assert (result.name, result.interrupted, result.steps) == ("part", False, 20)
+    same(home, "whole", "part")
+
+
+def test_stopped_while_n_grams_are_learnt_it_goes_on_with_the_layers(reviews, home, monkeypatch):
+    run(reviews, "whole")
+    real = task.train_linear_branch
+
+    def stopped(*args):
+        signal.raise_signal(signal.SIGINT)
+        return (yield from real(*args))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(task, "train_linear_branch", stopped)
+        result = run(reviews, "part")[-1]
+    assert (result.interrupted, result.steps) == (True, 1)
+    assert model(home, "part").model_config["num_layers"] == 0
+    monkeypatch.setattr(task, "train_linear_branch", None)  # not learnt again
+    assert run(reviews, "part", resume=True)[-1].steps == 20
+    same(home, "whole", "part")
+
+
+def begin(home, saves, when, *argv):
+    """Train until so many saves; 0 for to the end. Return the status and stderr."""
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(saves), when, *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": root, "CHARLM_HOME": str(home)},
+    )
+    return done.returncode, done.stderr
+
+
+def test_killed_at_saves_it_goes_on_to_the_same_classifier(reviews, home):
+    sizes = [f"--{key.replace('_', '-')}={value}" for key, value in SMALL.items()]
+    settings = (str(reviews), "--epochs", "4", *sizes)
+    run(reviews, "whole")
+    folder = home / "checkpoints" / "part"
+    assert begin(home, 1, "after", *settings, "-o", "part")[0] == -signal.SIGKILL
+    begun = load_resume(folder)
+    assert begun is not None
+    assert begun.step == 0
+    steps = [0]
+    for saves, when in ((4, "inside"), (5, "before"), (6, "after")):
+        status, err = begin(home, saves, when, "--resume", "-o", "part")
+        assert (status, err) == (-signal.SIGKILL, "")
+        assert check_folder(folder) == []
+        steps.append(load_resume(folder).step)
+    assert steps == sorted(set(steps))
+    assert begin(home, 0, "", "--resume") == (0, "")
+    same(home, "whole", "part")
+    strays = [path.name for path in folder.rglob(".*") if path.name != ".lock"]
+    assert strays == []
+
+
+def test_killed_before_anything_was_saved_it_says_what_to_do(reviews, home):
+    assert begin(home, 1, "before", str(reviews), "-o", "part")[0] == -signal.SIGKILL
+    status, err = begin(home, 0, "", "--resume", "-o", "part")
+    assert status == 1
+    assert err == (
+        f"charlm: nothing to resume: {home}/checkpoints/part holds no unfinished training of a "
+        "classifier; leave out --resume and add --overwrite to train it anew\n"
+    )
+
+
+def test_a_longer_training_extends_a_finished_one(reviews, home):
+    run(reviews, "r")
+    result = run(reviews, "r", resume=True, epochs=6)[-1]
+    assert (result.steps, result.interrupted) == (30, False)
+    steps = [r["step"] for r in read_metrics(home / "checkpoints" / "r") if r["kind"] == "valid"]
+    assert steps == [5, 10, 15, 20, 25, 30]
+
+
+def test_a_continuation_keeps_settings_and_texts(reviews, home):
+    run(reviews, "r")
+    with pytest.raises(ConfigError) as caught:
+        run(reviews, "r", resume=True, hidden_size=9)
+    assert str(caught.value) == (
+        "hidden_size is 4 in the run to go on with; leave it out, or train a new classifier with "
+        "another --name"
+    )
+    reviews.write_text(reviews.read_text() + "pos one more\n")
+    with pytest.raises(CheckpointError) as caught:
+        run(reviews, "r", resume=True)
+    assert str(caught.value) == (
+        f"the texts have changed since {home}/checkpoints/r was begun (their checksum differs); "
+        "bring the old ones back, or train a new classifier with --name"
+    )
+
+
+def test_the_newest_unfinished_classifier_is_meant_not_another_model(charlm, reviews, home, tiny):
+    status, _, err = charlm("train", "classifier", "--resume")
+    assert (status, err) == (
+        1,
+        f"charlm: nothing to resume: no unfinished training of a classifier in {home}/checkpoints; "
+        "leave out --resume\n",
+    )
+    status, _, err = charlm("train", "classifier", "--resume", "-o", "tiny")
+    assert status == 1
+    assert "tiny holds no unfinished training of a classifier" in err
+    assert charlm("train", "classifier")[0] == 2
+
+
+def test_a_state_that_does_not_fit_is_refused(reviews, home, monkeypatch):
+    run(reviews, "r")
+    found = load_resume(home / "checkpoints" / "r")
+    for name in ("layers.weight.output.bias", "best.output.bias", "linear.bias"):
+        wrong = found._replace(tensors=found.tensors | {name: np.zeros(7, np.float32)})
+        monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _, w=wrong: w)
+        with pytest.raises(CheckpointError, match="resume does not fit its own settings"):
+            run(reviews, "r", resume=True)
+    for values in ({"layers": {}}, {"shares": [1, 2]}, {"seconds": None}):
+        wrong = found._replace(state=found.state | values)
+        monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _, w=wrong: w)
+        with pytest.raises(CheckpointError, match="resume does not fit its own settings"):
+            run(reviews, "r", resume=True)

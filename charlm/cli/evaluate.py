@@ -9,7 +9,8 @@ import click
 
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_corpus
-from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed
+from charlm.cli.evaluate_labelled import evaluate_labelled
+from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed, scoring_work
 from charlm.cli.options import encoding_option, json_option, options_from
 from charlm.render.console import out, talk, warn
 from charlm.tasks.train_classifier_config import LabelledConfig
@@ -72,29 +73,14 @@ def evaluate(
     """Measure a model on held-out text.
 
     All tokens count, and the state is carried from the first to the last. Perplexities compare
-    only within one tokenizer; bits per character compare across tokenizers. A classifier, named
-    with --model, is measured on labelled texts, a tagger on annotated sentences.
+    only within one tokenizer; bits per character compare across tokenizers. A classifier is measured
+    on labelled texts, a tagger on annotated sentences: one named with --model, or the newest model,
+    where the file's labels are its own.
     """
     labelled = {name: settings.pop(name) for name in ("format", "label_column", "text_column")}
-    if not models and file and all(name.endswith(_CONLLU) for name in file):
-        from charlm.cli.evaluate_tagger import evaluate_tags
-
-        evaluate_tags(ctx, None, file, labelled | {"encoding_errors": encoding_errors})
+    reading = labelled | {"encoding_errors": encoding_errors}
+    if file and evaluate_labelled(ctx, models, file, reading):
         return
-    if len(models) == 1 and file:
-        from charlm.tasks.kinds import model_kind
-
-        kind = model_kind(models[0])
-        if kind == "classifier":
-            from charlm.cli.evaluate_classifier import evaluate_labels
-
-            evaluate_labels(ctx, models[0], file, labelled | {"encoding_errors": encoding_errors})
-            return
-        if kind == "tagger":
-            from charlm.cli.evaluate_tagger import evaluate_tags
-
-            evaluate_tags(ctx, models[0], file, labelled | {"encoding_errors": encoding_errors})
-            return
     if any(value not in ((), "", "auto") for value in labelled.values()):
         raise click.UsageError(
             "--format, --label-column and --text-column need a classifier or a tagger"
@@ -105,7 +91,8 @@ def evaluate(
     cache_given = _given("cache", cache, settings)
     if tune is not None and not (dynamic or cache):
         raise click.UsageError("--tune needs --dynamic or --cache")
-    opened = open_mixed(models, mix, device)
+    files = [*file, *([pairs] if pairs else [])]
+    opened = open_mixed(models, mix, device, work=scoring_work((), files))
     if fit_mix is not None:
         from charlm.tasks.mixture import fit_mixture
 
@@ -134,8 +121,6 @@ def evaluate(
     else:
         _show(result)
 
-
-_CONLLU = (".conllu", ".conllu.gz", ".conllu.xz")  # without a model: the newest tagger
 
 # By option: the least and the most that make sense.
 _RANGES = {

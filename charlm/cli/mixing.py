@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,17 +64,43 @@ mix_option = click.option(
 )
 device_option = click.option(
     "--device",
-    type=Word(("cpu", "cuda")),
-    default="cpu",
+    type=Word(("auto", "cpu", "cuda")),
+    default="auto",
     show_default=True,
-    help="where to compute",
+    help="where to compute; auto takes a GPU where there is one and enough to do",
 )
 
 
+def scoring_work(texts: Iterable[str], files: Iterable[str] = ()) -> float:
+    """Return how much there is to score: given texts, files, and a standard input that is a file.
+
+    What comes through a pipe is not known before it is there, and counts nothing.
+    """
+    from charlm.tasks.device import WORTH_SCORING
+
+    sizes = [len(text) for text in texts]
+    for name in files:
+        with contextlib.suppress(OSError, ValueError):
+            sizes.append(Path(name).stat().st_size)
+    with contextlib.suppress(OSError, ValueError):
+        found = os.fstat(sys.stdin.fileno())
+        sizes += [found.st_size] if not sizes and stat.S_ISREG(found.st_mode) else []
+    return sum(sizes) / WORTH_SCORING
+
+
 def open_mixed(
-    models: tuple[str, ...], mix: tuple[float, ...] | None, device: str = "cpu"
+    models: tuple[str, ...],
+    mix: tuple[float, ...] | None,
+    device: str = "cpu",
+    *,
+    work: float = 0.0,
 ) -> OpenModel:
     """Return the model, or the mixture; without a name say on stderr which was taken.
+
+    Args:
+        models, mix: as they were given.
+        device: of `device_option`.
+        work: how much there is to do; see `charlm.tasks.device`.
 
     Raises:
         click.UsageError: if the weights do not fit the models.
@@ -82,6 +114,6 @@ def open_mixed(
         )
     if mix is not None and min(mix) <= 0.0:
         raise click.UsageError(f"--mix must be numbers above 0, got {min(mix):g}")
-    opened = open_models(models, mix or (), device=device)
+    opened = open_models(models, mix or (), device=device, work=work)
     say_note(opened.note)
     return opened

@@ -10,7 +10,14 @@ import click
 
 from charlm.cli.command import Command
 from charlm.cli.lines import stdin_batches
-from charlm.cli.mixing import NUMBERS, device_option, mix_option, models_option, open_mixed
+from charlm.cli.mixing import (
+    NUMBERS,
+    device_option,
+    mix_option,
+    models_option,
+    open_mixed,
+    scoring_work,
+)
 from charlm.cli.options import Word, json_option
 from charlm.render.console import flush_out, out, talk
 from charlm.render.scores import show_ranked
@@ -73,7 +80,7 @@ def rank(
     """
     if tune is not None and (text or weights or best):
         raise click.UsageError("--tune finds weights and ranks nothing; leave out the rest")
-    opened = open_mixed(models, mix, device)
+    opened = open_mixed(models, mix, device, work=scoring_work(text))
     if tune is not None:
         _tune(opened, tune, normalize, as_json=as_json)
         return

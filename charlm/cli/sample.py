@@ -11,7 +11,7 @@ import click
 
 from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin
-from charlm.cli.mixing import mix_option, models_option, open_mixed
+from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed
 from charlm.cli.options import config_from, json_option, options_from
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import is_terminal, talk, warn
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @options_from(SamplingConfig, short={"max_new_tokens": "n"})
 @click.option("--no-prompt", is_flag=True, help="leave the prompt out of the output")
 @click.option("--strict", is_flag=True, help="fail if the model does not know a character")
+@device_option
 @click.option("--stats", is_flag=True, help="tell tokens a second on stderr")
 @json_option
 @click.pass_context
@@ -47,6 +48,7 @@ def sample(
     mix: tuple[float, ...] | None,
     no_prompt: bool,
     strict: bool,
+    device: str,
     stats: bool,
     as_json: bool,
     **settings: Any,
@@ -56,7 +58,7 @@ def sample(
     The text streams to stdout as it is made; the same seed gives the same text.
     """
     config = config_from(SamplingConfig, settings)
-    opened = open_mixed(models, mix)
+    opened = open_mixed(models, mix, device, work=_work(config))
     if len(models) < 2:
         config = _with_habits(context, config, opened)
     _warn_of_idle(context, config)
@@ -76,6 +78,13 @@ def sample(
         show_stream(opened, begin, config, counter, with_prompt=not no_prompt)
     if stats:
         talk(counter.words())
+
+
+def _work(config: SamplingConfig) -> float:
+    """Return how much there is to draw, see `charlm.tasks.device`."""
+    from charlm.tasks.device import WORTH_DRAWING
+
+    return config.max_new_tokens * max(config.num_samples, config.beam_size) / WORTH_DRAWING
 
 
 def _with_habits(

@@ -10,7 +10,7 @@ import click
 
 from charlm.cli.command import Command
 from charlm.cli.lines import read_stdin, stdin_batches
-from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed
+from charlm.cli.mixing import device_option, mix_option, models_option, open_mixed, scoring_work
 from charlm.cli.options import json_option
 from charlm.render.console import flush_out, talk, warn
 from charlm.render.tables import plural
@@ -63,7 +63,7 @@ def score(
     Without a text, each line of standard input is one.
     """
     _check_usage(text, heatmap=heatmap, output=output, as_json=as_json)
-    opened = open_mixed(models, mix, device)
+    opened = open_mixed(models, mix, device, work=scoring_work(text))
     from charlm.tasks.score import score_texts
 
     unknown_words = None

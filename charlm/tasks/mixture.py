@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from charlm.base.errors import CorpusError, TaskError
 from charlm.engine.language_model import LanguageModel
 from charlm.engine.mixture import Mixture, fit_weights
+from charlm.tasks.device import choose_device
 from charlm.tasks.load import OpenModel, open_model
 from charlm.tasks.scoring import score_ids
 from charlm.text.corpora import open_corpus
@@ -15,14 +16,20 @@ from charlm.text.tokenizers.protocol import Tokenizer
 
 
 def open_models(
-    names: Sequence[str], weights: Sequence[float] = (), *, device: str = "cpu"
+    names: Sequence[str],
+    weights: Sequence[float] = (),
+    *,
+    device: str = "cpu",
+    work: float = 0.0,
 ) -> OpenModel:
     """Return one model, or the mixture of several.
 
     Args:
         names: names or folders; none means the newest model, else the bundled one.
         weights: of the models in a mixture; none means equal ones.
-        device: "cuda" has recurrent models answer there; n-gram models stay on the CPU.
+        device: "cuda" has recurrent models answer there; n-gram models stay on the CPU. "auto"
+            takes the CPU unless there is a GPU and enough to do.
+        work: how much there is to do, for "auto"; see `device.choose_device`.
 
     Raises:
         CheckpointError: if there is no such model, or it is damaged.
@@ -30,8 +37,8 @@ def open_models(
         ValueError: if there are not as many weights as models, or one is not a positive number.
     """
     if len(names) < 2:
-        return _on_device(open_model(names[0] if names else None), device)
-    opened = [_on_device(open_model(name), device) for name in names]
+        return _on_device(open_model(names[0] if names else None), device, work)
+    opened = [_on_device(open_model(name), device, work) for name in names]
     first = opened[0]
     for other in opened[1:]:
         if not _same_tokens(first.tokenizer, other.tokenizer):
@@ -46,15 +53,19 @@ def open_models(
     )
 
 
-def _on_device(opened: OpenModel, device: str) -> OpenModel:
-    if device == "cpu" or not isinstance(opened.model, LanguageModel):
+def _on_device(opened: OpenModel, wanted: str, work: float) -> OpenModel:
+    if wanted == "cpu" or not isinstance(opened.model, LanguageModel):
         return opened
-    from charlm.models.runtime import choose_device
-    from charlm.models.scoring import TorchModel
-
     config = opened.model.config
+    device = choose_device(wanted, config.count_parameters(), work)
+    if device == "cpu":
+        return opened
+    from charlm.models import runtime
+    from charlm.models.cuda_decode import Decoder
+
     tensors = opened.stored.tensors(config.tensor_shapes())
-    return dataclasses.replace(opened, model=TorchModel(config, tensors, choose_device(device)))
+    model = Decoder(config, tensors, runtime.choose_device(device))
+    return dataclasses.replace(opened, model=model)
 
 
 def fit_mixture(

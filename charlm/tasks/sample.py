@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,13 +74,15 @@ def unknown_words(opened: OpenModel, prompt: Prompt) -> str:
 
 def stream_samples(opened: OpenModel, prompt: Prompt, config: SamplingConfig) -> Iterator[Token]:
     """Yield tokens as they are made; with several samples they take turns."""
-    return generate(
-        cast("CausalModel", opened.model),
+    of_device = getattr(opened.model, "generate", None)  # a GPU draws on its own
+    make = of_device or functools.partial(generate, cast("CausalModel", opened.model))
+    tokens: Iterator[Token] = make(
         prompt.ids,
         config,
         decoder=lambda: _decoder_after(opened, prompt),
         masked_ids=opened.tokenizer.hidden_ids,
     )
+    return tokens
 
 
 def _decoder_after(opened: OpenModel, prompt: Prompt) -> StreamDecoder:

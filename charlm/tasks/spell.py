@@ -17,7 +17,7 @@ from charlm.store.locate import find_model
 from charlm.tasks.spell_config import SpellConfig
 
 _LONG_LINE = 1 << 15
-_TOGETHER = 1 << 15  # characters of lines that are corrected together
+_TOGETHER = 1 << 14  # characters of lines that are corrected together
 _MOST_BYTES = 64 << 20
 
 

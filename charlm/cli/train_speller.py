@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from charlm.cli.command import Command
-from charlm.cli.completion import complete_corpus, complete_file
+from charlm.cli.completion import complete_corpus, complete_file, complete_model
 from charlm.cli.options import config_from, json_option, options_from
 from charlm.cli.train import follow
 from charlm.tasks.train_events import TrainResult
@@ -23,6 +23,10 @@ from charlm.tasks.train_speller_config import SpellerTrainConfig
             "of your own text, the more the better",
         ),
         ("charlm train speller mails.txt --errors typos.tsv", "with misspellings of your own"),
+        (
+            "charlm train speller news.txt --pair news",
+            "close calls decided by a bidirectional pair of models of words",
+        ),
     ],
 )
 @click.argument(
@@ -32,7 +36,7 @@ from charlm.tasks.train_speller_config import SpellerTrainConfig
     help="files, folders, globs, - for stdin, or corpora by name (default: python)",
 )
 @click.option("-o", "--name", metavar="NAME", help="name of the model (default: from the corpus)")
-@options_from(SpellerTrainConfig, complete={"errors": complete_file})
+@options_from(SpellerTrainConfig, complete={"errors": complete_file, "pair": complete_model})
 @click.option("--overwrite", is_flag=True, help="replace a model of that name")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="no progress on stderr")

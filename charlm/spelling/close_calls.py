@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charlm.ngram.probing import ProbingModel
-from charlm.spelling.cloze import REACH, Cloze, plain_text
-from charlm.spelling.lexicon import UNKNOWN
+from charlm.spelling.judging import Judge
 from charlm.spelling.priors import Table, best_rows
-from charlm.spelling.sentences import START_KEY, Position
+from charlm.spelling.sentences import Position
 from charlm.spelling.weights import Weights
 
 Array = npt.NDArray[Any]
@@ -25,23 +23,20 @@ Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
 _CLOSE = 8.0  # nats that the networks may turn
-_ROUNDS = 2  # the second reads what the first decided
+ROUNDS = 2  # the second reads what the first decided
 
 
 class CloseCalls:
-    """Decides close calls; remembers the words before the next lines, of each round its own."""
+    """Decides close calls by what a judge says, and how much that weighs."""
 
-    def __init__(self, cloze: Cloze, model: ProbingModel, weights: Weights) -> None:
-        self._cloze, self._model, self._weights = cloze, model, weights
-        self._tails: list[Int64] = [np.zeros(0, dtype=np.int64)] * _ROUNDS
-        unigrams = model.log_unigrams
-        rest = np.append(unigrams[cloze.vocab_size : model.vocab_size], unigrams[UNKNOWN])
-        self._rest = float(np.logaddexp.reduce(rest))
+    def __init__(self, judge: Judge, weights: Weights) -> None:
+        self._judge, self._weights = judge, weights
 
     def decide(
         self,
         table: Table,
         positions: Sequence[Position],
+        lines: Sequence[str],
         context: Float32,
         score: Float32,
         chosen: Int64,
@@ -49,17 +44,18 @@ class CloseCalls:
         """Return context, score and chosen rows anew, the networks being heard."""
         line = np.array([position.line for position in positions], dtype=np.int64)
         rows = self._close(table, line, score, chosen)
-        repeated = _repeated(positions)
+        self._judge.take(table, positions, lines)
         before: dict[int, bytes] = {}
         own_context, own_score = context, score
-        for number in range(_ROUNDS):
-            text, begin, end = self._read(table, chosen, repeated, number)
-            starts, ends = _lines(line, begin, end)
-            rows = _anew(rows, table.position, line, (text, starts, ends), before)
+        for number in range(ROUNDS):
+            text, begin, end, stop = self._judge.read(chosen, number)
+            starts, ends = _lines(line, begin, stop)
+            read = (text, starts, ends)
+            rows = _anew(rows, table.position, line, read, before, self._judge.reach)
             if not len(rows):
                 continue
             asked, gap = np.unique(table.position[rows], return_inverse=True)
-            vectors = self._cloze.vectors(
+            vectors = self._judge.vectors(
                 text, starts[asked], ends[asked], begin[asked], end[asked]
             )
             moved = self._moved(table, rows, vectors[gap], own_context, own_score)
@@ -74,22 +70,16 @@ class CloseCalls:
         self, table: Table, rows: Int64, vectors: Float32, context: Float32, score: Float32
     ) -> Float32:
         """Return how far the networks move the contexts of rows, beside the best of a position."""
-        tokens, position = table.tokens[rows], table.position[rows]
-        single = tokens[:, 1] < 0
+        words, position = self._judge.words(rows), table.position[rows]
+        single = words >= 0
         heard = rows[single]
         if not len(heard):
             return np.zeros(len(rows), dtype=np.float32)
-        said = self._said(vectors, tokens[:, 0].astype(np.int64))
+        said = np.zeros(len(rows), dtype=np.float32)
+        said[single] = self._judge.scores(vectors[single], words[single])
         best = best_rows(position[single], score[heard], table.positions)[position]
         shift = (said - said[single][best]) - (context[rows] - context[heard[best]])
         return np.asarray(np.where(single, self._weights.cloze * shift, np.float32(0.0)))
-
-    def _said(self, vectors: Float32, tokens: Int64) -> Float32:
-        """Return the scores of words; those beyond the networks' share that of unknown ones."""
-        said = self._cloze.scores(vectors, tokens)
-        beyond = (tokens >= self._cloze.vocab_size) | (tokens == UNKNOWN)
-        shares = self._model.log_unigrams[tokens] - np.float32(self._rest)
-        return np.asarray(said + np.where(beyond, shares, np.float32(0.0)))
 
     def _close(self, table: Table, line: Int64, score: Float32, chosen: Int64) -> Int64:
         """Return the rows of all positions where another is nearly as good as the best."""
@@ -97,19 +87,6 @@ class CloseCalls:
         near &= line[table.position] >= 0
         count = np.bincount(table.position[near], minlength=table.positions)
         return np.flatnonzero(near & (count[table.position] > 1))
-
-    def _read(
-        self, table: Table, chosen: Int64, repeated: npt.NDArray[np.bool_], number: int
-    ) -> tuple[Int64, Int64, Int64]:
-        """Return the text so far and to come, and which of it each position has."""
-        own, tail = table.tokens[chosen], self._tails[number]
-        lengths = (own >= 0).sum(axis=1)
-        flat = np.concatenate([tail, own[own >= 0]])
-        again = np.concatenate([np.zeros(len(tail), dtype=bool), np.repeat(repeated, lengths)])
-        text, places = plain_text(flat, self._model.bos_id, again)
-        last = np.cumsum(lengths) + len(tail)
-        self._tails[number] = text[-REACH:]
-        return text, places[last - lengths], places[last]
 
 
 def _lines(line: Int64, begin: Int64, end: Int64) -> tuple[Int64, Int64]:
@@ -128,21 +105,14 @@ def _anew(
     line: Int64,
     read: tuple[Int64, Int64, Int64],
     before: dict[int, bytes],
+    reach: int,
 ) -> Int64:
     """Return the rows of lines that are read otherwise than `before`, which is kept up to date."""
     text, starts, ends = read
     lines, first = np.unique(line[position[rows]], return_index=True)
     changed = np.zeros(int(lines.max(initial=0)) + 1, dtype=bool)
     for number, at in zip(lines.tolist(), position[rows[first]].tolist(), strict=True):
-        words = text[max(0, int(starts[at]) - REACH) : int(ends[at])].tobytes()
+        words = text[max(0, int(starts[at]) - reach) : int(ends[at])].tobytes()
         changed[number] = before.get(number) != words
         before[number] = words
     return rows[changed[line[position[rows]]]]
-
-
-def _repeated(positions: Sequence[Position]) -> npt.NDArray[np.bool_]:
-    """Return which positions repeat words of the line before, with the mark before them."""
-    marks = np.array([one.key == START_KEY for one in positions])
-    repeated = np.array([one.line < 0 for one in positions]) & ~marks
-    repeated[:-1] |= marks[:-1] & repeated[1:]
-    return np.asarray(repeated)

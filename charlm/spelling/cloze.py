@@ -17,19 +17,19 @@ Arrays (float16 but for the biases, gates in the order i, f, g, o):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from charlm.spelling.lexicon import END, UNKNOWN
+from charlm.spelling.windows import Windows, find_windows, steps_needed
 
 Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
 REACH = 16  # words of a window on either side of the part it is read for
-_PART = 48  # words of a line that share a window
 _ROWS = 512  # windows read at once
 _GATES = 4
 _EMPTY = np.zeros(0, dtype=np.int64)
@@ -58,17 +58,6 @@ def cloze_dtype(name: str) -> str:
     return "float32" if name.rpartition(".")[2] in ("b", "bias") else "float16"
 
 
-class Windows(NamedTuple):
-    """Parts of a text that are read together.
-
-    Attributes:
-        low, high: (windows,), where each begins and ends in the text.
-    """
-
-    low: Int64
-    high: Int64
-
-
 class Cloze:
     """Scores words in the gaps of a text."""
 
@@ -88,18 +77,14 @@ class Cloze:
             begin, end: (gaps,), which tokens are taken out.
         """
         text = np.where(text < self.vocab_size, text, UNKNOWN)
-        part = starts + (begin - starts) // _PART * _PART  # the same whatever else is asked
-        keys, where = np.unique(part * (len(text) + 1) + starts, return_inverse=True)
-        first, stops = np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=np.int64)
-        first[where], stops[where] = part, ends
-        low = np.maximum(first - REACH, 0)
-        high = np.minimum(first + _PART + REACH, stops)
+        windows, where = find_windows(len(text), starts, ends, begin, REACH)
+        low, high = windows
         hidden = self._tensors["cloze.ahead.hh"].shape[1]
         states = np.empty((len(begin), 2 * hidden), dtype=np.float32)
         by_length = np.argsort(low - high, kind="stable")
-        for start in range(0, len(keys), _ROWS):
+        for start in range(0, len(low), _ROWS):
             rows = by_length[start : start + _ROWS]
-            place = np.full(len(keys), -1, dtype=np.int64)
+            place = np.full(len(low), -1, dtype=np.int64)
             place[rows] = np.arange(len(rows))
             asked = np.flatnonzero(place[where] >= 0)
             row = place[where[asked]]
@@ -117,8 +102,7 @@ class Cloze:
         matrix, turned, bias = self._side(side)
         hidden = turned.shape[0]
         most = int(steps.max(initial=0))
-        needed = np.zeros(len(window.low), dtype=np.int64)
-        np.maximum.at(needed, row, steps)
+        needed = steps_needed(len(window.low), row, steps)
         order = np.argsort(-needed, kind="stable")  # rows that end early come last
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))

@@ -86,7 +86,7 @@ class Corrector:
         self._document = Document(speller.candidates)
         self._candidates = speller.candidates
         weights = weights if weights is not None else speller.weights
-        self._decoder = Decoder(speller.candidates, speller.model, weights, speller.cloze)
+        self._decoder = Decoder(speller.candidates, speller.model, weights, speller.judge())
 
     def correct(self, lines: Sequence[str], *, all_words: bool = False) -> list[CorrectedLine]:
         """Return the corrections of the next lines.
@@ -98,7 +98,7 @@ class Corrector:
         positions = self._document.read(lines)
         judged: list[list[Judgement]] = [[] for _ in lines]
         if positions:
-            readings = self._decoder.decode(positions)
+            readings = self._decoder.decode(positions, lines)
             for number, found in self._judgements(lines, positions, readings, all_words):
                 judged[number].append(found)
         return [

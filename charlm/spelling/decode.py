@@ -18,7 +18,7 @@ import numpy.typing as npt
 from charlm.ngram.probing import ProbingModel
 from charlm.spelling.candidates import Candidates
 from charlm.spelling.close_calls import CloseCalls
-from charlm.spelling.cloze import Cloze
+from charlm.spelling.judging import Judge
 from charlm.spelling.lexicon import END, MOST_PARTS
 from charlm.spelling.options import KEEP_UNKNOWN
 from charlm.spelling.priors import Priors, Table, best_rows, rate_term
@@ -65,22 +65,24 @@ class Decoder:
         candidates: Candidates,
         model: ProbingModel,
         weights: Weights,
-        cloze: Cloze | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._candidates, self._model, self.weights = candidates, model, weights
         self._reach = model.order - 1
         self._priors = Priors(candidates, model, weights)
         self._calls = None
-        if cloze is not None and weights.cloze:
-            self._calls = CloseCalls(cloze, model, weights)
+        if judge is not None and weights.cloze:
+            self._calls = CloseCalls(judge, weights)
 
-    def decode(self, positions: Sequence[Position]) -> Readings:
-        """Return the readings of consecutive positions."""
+    def decode(self, positions: Sequence[Position], lines: Sequence[str]) -> Readings:
+        """Return the readings of consecutive positions, which are those of whole lines."""
         table = self._priors.table(positions)
         table = self._drop_hopeless(table, self._judge_briefly(table))
         context, score, chosen = self._judge(table)
         if self._calls is not None:
-            context, score, chosen = self._calls.decide(table, positions, context, score, chosen)
+            context, score, chosen = self._calls.decide(
+                table, positions, lines, context, score, chosen
+            )
         merged = self._merge(table, positions, chosen, score)
         return Readings(table.position, table.option, table.prior, context, score, chosen, merged)
 

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from charlm.base.config import from_json, to_json
-from charlm.base.errors import CheckpointError
+from charlm.base.errors import CheckpointError, TokenizerError
+from charlm.engine.config import LanguageModelConfig
 from charlm.spelling.channel import parse_channel
 from charlm.spelling.config import SpellerConfig
 from charlm.spelling.lexicon import SPECIALS, Lexicon
+from charlm.spelling.pair import Pair, pair_dtypes, pair_shapes
 from charlm.spelling.speller import Speller, assemble
 from charlm.spelling.weights import Weights
 from charlm.store.checkpoint import StoredModel, save_model
+from charlm.text.tokenizers import load_tokenizer
+from charlm.text.tokenizers.word import WordTokenizer
 
 KIND = "speller"
 WORDS_FILE = "words.txt"
 CHANNEL_FILE = "channel.json"
+PAIR = "pair"
+_PAIR_FILE = f"{PAIR}_"  # begins the names of its tokenizer's files
 _SPECIAL_LINES = len(SPECIALS)
 
 
 def save_speller(folder: Path, speller: Speller, *, training: dict[str, Any], card: str) -> None:
     """Make this the model of a folder, as `store.save_model` does."""
     words = "\n".join(speller.lexicon.surfaces[_SPECIAL_LINES:]) + "\n"
+    config: dict[str, Any] = {**to_json(speller.config), "weights": to_json(speller.weights)}
+    files = {WORDS_FILE: words.encode(), CHANNEL_FILE: speller.channel_data}
+    if speller.pair is not None:
+        tokenizer = speller.pair.words.tokenizer
+        config[PAIR] = {"model": to_json(speller.pair.config), "tokenizer": tokenizer.config()}
+        files |= {f"{_PAIR_FILE}{name}": data for name, data in tokenizer.to_files().items()}
     save_model(
         folder,
         kind=KIND,
-        model_config={**to_json(speller.config), "weights": to_json(speller.weights)},
+        model_config=config,
         tokenizer_config={"name": "spelling"},
-        tokenizer_files={WORDS_FILE: words.encode(), CHANNEL_FILE: speller.channel_data},
+        tokenizer_files=files,
         tensors=speller.tensors,
         training=training,
         card=card,
@@ -46,6 +59,7 @@ def restore_speller(stored: StoredModel) -> Speller:
     """
     where = f"{stored.folder}/config.json"
     values = dict(stored.model_config)
+    pair = _pair_config(stored, values.pop(PAIR)) if PAIR in values else None
     try:
         weights = from_json(Weights, values.pop("weights", {}), where=where)
         config = from_json(SpellerConfig, values, where=where)
@@ -53,9 +67,13 @@ def restore_speller(stored: StoredModel) -> Speller:
         raise CheckpointError(str(error)) from error
     if config.slots <= config.reach + 1 or config.buckets & (config.buckets - 1):
         raise CheckpointError(f"{where}: sizes that no speller has; train it again")
+    if pair is not None and config.cloze_words:
+        raise CheckpointError(f"{where}: networks of two kinds; train the speller again")
     is_read = isinstance(stored.buffer, bytes)
-    tensors = stored.tensors(config.tensor_shapes(), check_finite=is_read, floats_only=False)
-    dtypes = config.dtypes()
+    shapes, dtypes = config.tensor_shapes(), config.dtypes()
+    if pair is not None:
+        shapes, dtypes = shapes | pair_shapes(pair), dtypes | pair_dtypes(pair)
+    tensors = stored.tensors(shapes, check_finite=is_read, floats_only=False)
     wrong = [name for name, dtype in dtypes.items() if tensors[name].dtype != dtype]
     if wrong:
         raise CheckpointError(f"{stored.folder}: {wrong[0]} is no {dtypes[wrong[0]]}")
@@ -63,7 +81,38 @@ def restore_speller(stored: StoredModel) -> Speller:
     lexicon = _restore_lexicon(stored, config, tensors["capitals"])
     data = stored.tokenizer_files.get(CHANNEL_FILE, b"")
     channel = parse_channel(data, f"{stored.folder}/{CHANNEL_FILE}")
-    return assemble(config, weights, lexicon, tensors, channel, data)
+    speller = assemble(config, weights, lexicon, tensors, channel, data)
+    if pair is None:
+        return speller
+    return dataclasses.replace(speller, pair=Pair(pair, _pair_tokenizer(stored, pair), tensors))
+
+
+def _pair_config(stored: StoredModel, values: Any) -> LanguageModelConfig:
+    where = f"{stored.folder}/config.json, {PAIR}"
+    is_whole = isinstance(values, dict) and set(values) == {"model", "tokenizer"}
+    if not is_whole or not isinstance(values["tokenizer"], dict):
+        raise CheckpointError(f"{where}: expected a model and a tokenizer; copy the folder again")
+    try:
+        return from_json(LanguageModelConfig, values["model"], where=where)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _pair_tokenizer(stored: StoredModel, config: LanguageModelConfig) -> WordTokenizer:
+    files = {
+        name.removeprefix(_PAIR_FILE): data
+        for name, data in stored.tokenizer_files.items()
+        if name.startswith(_PAIR_FILE)
+    }
+    about = stored.model_config[PAIR]["tokenizer"]
+    where = f"{stored.folder}: the tokenizer of its pair"
+    try:
+        tokenizer = load_tokenizer(about, files, vocab_size=config.vocab_size)
+    except TokenizerError as error:
+        raise CheckpointError(f"{where}: {error}; copy the folder again") from error
+    if not isinstance(tokenizer, WordTokenizer) or tokenizer.vocab_size != config.vocab_size:
+        raise CheckpointError(f"{where} does not fit its models; copy the folder again")
+    return tokenizer
 
 
 def _require_indices(

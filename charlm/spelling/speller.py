@@ -15,13 +15,18 @@ from charlm.spelling.affixes import learn_affixes
 from charlm.spelling.alike import Sounds, build_sounds
 from charlm.spelling.candidates import Candidates
 from charlm.spelling.channel import Channel
+from charlm.spelling.close_calls import ROUNDS
 from charlm.spelling.cloze import Cloze
 from charlm.spelling.config import SpellerConfig
 from charlm.spelling.deletes import Deletes, build_deletes
+from charlm.spelling.judging import ClozeJudge, Judge
 from charlm.spelling.lexicon import LONGEST, SPECIALS, Lexicon
+from charlm.spelling.pair import Pair
+from charlm.spelling.pair_judge import PairJudge
 from charlm.spelling.plausible import Plausibility, build_plausibility
 from charlm.spelling.weights import Weights
 
+PAIR_SHARE = 0.5  # of a pair in what words around say: chosen on text that was held out
 Array = npt.NDArray[Any]
 
 
@@ -37,6 +42,7 @@ class Speller:
     tensors: Mapping[str, Array]
     channel_data: bytes
     cloze: Cloze | None = None
+    pair: Pair | None = None
 
     def with_cloze(self, arrays: Mapping[str, Array]) -> Speller:
         """Return the speller with recurrent networks, by the arrays that `cloze` names."""
@@ -50,6 +56,18 @@ class Speller:
         )
         tensors = {**self.tensors, **arrays}
         return dataclasses.replace(self, config=config, tensors=tensors, cloze=Cloze(arrays))
+
+    def with_pair(self, pair: Pair) -> Speller:
+        """Return the speller with a pair of language models."""
+        weights = dataclasses.replace(self.weights, cloze=PAIR_SHARE)
+        tensors = {**self.tensors, **pair.arrays}
+        return dataclasses.replace(self, pair=pair, tensors=tensors, weights=weights)
+
+    def judge(self) -> Judge | None:
+        """Return what decides close calls of one text, from its beginning, if there is any."""
+        if self.pair is not None:
+            return PairJudge(self.pair, self.candidates.options, ROUNDS)
+        return None if self.cloze is None else ClozeJudge(self.cloze, self.model, ROUNDS)
 
 
 def build_speller(

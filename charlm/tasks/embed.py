@@ -72,12 +72,19 @@ def open_embedder(name: str | None = None) -> OpenEmbedder:
     opened = open_model(name, kinds=("lm",))
     if not isinstance(opened.model, LanguageModel):
         raise CheckpointError(f"{opened.folder} holds no recurrent language model")
-    backward, missing = _open_backward(opened)
+    other, missing = open_backward(opened)
+    backward = None
+    if other is not None and isinstance(other.model, LanguageModel):
+        backward = other.model
     return OpenEmbedder(opened.name, opened.tokenizer, opened.model, backward, opened.note, missing)
 
 
-def _open_backward(opened: OpenModel) -> tuple[LanguageModel | None, str]:
-    """Return the backward model, or why there is none."""
+def open_backward(opened: OpenModel) -> tuple[OpenModel | None, str]:
+    """Return the backward model beside a forward one, or None and why there is none.
+
+    Raises:
+        CheckpointError: if it is damaged, or does not fit the other.
+    """
     folder = Path(opened.folder).absolute() / BACKWARD
     if opened.stored.training.get("direction") != "forward":
         return None, "charlm train lm CORPUS --bidirectional trains both"
@@ -95,7 +102,7 @@ def _open_backward(opened: OpenModel) -> tuple[LanguageModel | None, str]:
             f"{folder} is not of the same training as {opened.folder}; train both again with "
             "--bidirectional --overwrite"
         )
-    return other.model, ""
+    return other, ""
 
 
 def read_states(opened: OpenEmbedder, texts: Sequence[str], config: EmbedConfig) -> list[States]:

@@ -31,6 +31,7 @@ from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, W
 from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_speller_cloze import add_cloze, cloze_seconds
 from charlm.tasks.train_speller_config import SpellerTrainConfig
+from charlm.tasks.train_speller_pair import open_pair
 from charlm.text.corpora import open_corpus
 
 FEW_WORDS = 5_000_000
@@ -75,6 +76,7 @@ def train_speller(
         require_valid_name(name)
         require_free(model_folder(name), overwrite, can_resume=False)
     seconds_of_networks = cloze_seconds(config.max_time)
+    pair, of_pair = (None, "") if config.pair is None else open_pair(config.pair)
     data = shipped_channel() if config.errors is None else _learn(Path(config.errors))
     text = yield from _read(corpus_specs, config)
     yield from (Message(text=warning, warning=True) for warning in text.warnings)
@@ -82,7 +84,10 @@ def train_speller(
     yield Message(text=f"counting the n-grams of {text.description}")
     speller, ids = _build(text, config, data)
     tokens = len(ids)
-    speller = yield from add_cloze(speller, ids, seconds_of_networks)
+    if pair is not None:
+        speller = speller.with_pair(pair)
+    else:
+        speller = yield from add_cloze(speller, ids, seconds_of_networks)
     speller, rate = _set_threshold(speller, text.clean, config.false_changes)
     facts = speller.config
     yield Message(
@@ -100,7 +105,7 @@ def train_speller(
     with FolderLock(folder):
         if overwrite:
             clear_resume(folder)
-        _save(folder, speller, text, config, corpus_specs, tokens, seconds, rate)
+        _save(folder, speller, text, config, corpus_specs, tokens, seconds, rate, of_pair)
     yield Saved(step=1, folder=str(folder))
     yield TrainResult(
         name=folder.name,
@@ -231,6 +236,7 @@ def _save(
     tokens: int,
     seconds: float,
     rate: float,
+    of_pair: str,
 ) -> None:
     facts = speller.config
     training: dict[str, Any] = {
@@ -255,6 +261,7 @@ def _save(
         "",
         f"- text: {safe_text(text.description)}, {tokens:,} words",
         f"- changes {rate:.2%} of the words of clean text",
+        *([f"- close calls are decided by the language models of {of_pair}"] if of_pair else []),
         *("", "```console", f'$ echo "…" | charlm spell -m {folder.name}', "```", ""),
     ]
     save_speller(folder, speller, training=training, card="\n".join(lines))

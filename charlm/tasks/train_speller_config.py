@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from charlm.base.config import check, setting
+from charlm.base.errors import ConfigError
 from charlm.text.decoding import ENCODING_ERRORS
 
 
@@ -22,6 +23,11 @@ class SpellerTrainConfig:
         "time for the networks that decide close calls: 90s, 10m, none (default: one pass over "
         "the text, at most 20m; none where it has fewer than 2 million words)",
     )
+    pair: str | None = setting(
+        None,
+        "a pair of language models of words that decides close calls, in place of networks of its "
+        "own: train lm TEXT --tokenizer word --bidirectional makes one",
+    )
     errors: str | None = setting(
         None, "a list of misspellings to learn from: a line is a word TAB its misspelling"
     )
@@ -34,3 +40,7 @@ class SpellerTrainConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.pair is not None and self.max_time is not None:
+            raise ConfigError(
+                "max_time is for networks of its own, and pair for others; give one of them"
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError, ConfigError
@@ -132,13 +132,25 @@ def list_models() -> list[Path]:
     return own + [path for path in _folders(BUNDLED) if path.name not in names]
 
 
-def _find_newest(kinds: Container[str] | None) -> Found:
+def newest_models() -> Iterator[tuple[Path, str]]:
+    """Yield the folders of the user's readable models with their kinds, the newest first."""
     for folder in sorted(_folders(checkpoints_dir()), key=_saved_at, reverse=True):
-        if _is_of_kind(folder, kinds):
-            how = f"using {folder.name!r}, the newest model in {_shown()} (choose with --model)"
-            return Found(folder=folder, how=how)
+        kind = _kind(folder)
+        if kind is not None:
+            yield folder, kind
+
+
+def told_choice(folder: Path, why: str = "") -> str:
+    """Return how a message says which model was taken where nobody named one."""
+    return f"using {folder.name!r}, the newest model in {_shown()}{why} (choose with --model)"
+
+
+def _find_newest(kinds: Container[str] | None) -> Found:
+    for folder, kind in newest_models():
+        if kinds is None or kind in kinds:
+            return Found(folder=folder, how=told_choice(folder))
     fallback = BUNDLED / DEFAULT_BUNDLED
-    if _holds_model(fallback) and _is_of_kind(fallback, kinds):
+    if _holds_model(fallback) and (kinds is None or _kind(fallback) in kinds):
         how = f"using {fallback.name!r}, which comes with charlm (choose with --model)"
         return Found(folder=fallback, how=how)
     raise CheckpointError(f"no model of this kind in {_shown()}; charlm train makes one")
@@ -149,10 +161,10 @@ def _saved_at(folder: Path) -> int:
     return max((path.lstat().st_mtime_ns for path in manifests if os.path.lexists(path)), default=0)
 
 
-def _is_of_kind(folder: Path, kinds: Container[str] | None) -> bool:
+def _kind(folder: Path) -> str | None:
+    """Return the kind of a folder's model; None where it cannot be read."""
     try:
         with open_version(folder) as version:
-            header = parse_header(version.read(CONFIG, READ_LIMIT), folder)
+            return parse_header(version.read(CONFIG, READ_LIMIT), folder).kind
     except (CheckpointError, OSError):
-        return False
-    return kinds is None or header.kind in kinds
+        return None

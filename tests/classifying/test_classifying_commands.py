@@ -1,6 +1,7 @@
 """`charlm train classifier`, `classify` and `evaluate` as a user meets them."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -226,3 +227,31 @@ def test_where_no_label_is_known_there_is_no_likelihood(charlm, trained, home):
     record = json.loads(charlm("evaluate", "new.txt", "-m", "r", "--json")[1])
     assert (record["accuracy"], record["nats_per_text"]) == (0.0, None)
     assert charlm("evaluate", "new.txt", "-m", "r")[1].endswith("nats per text  -\n")
+
+
+def test_without_a_model_the_newest_is_measured_that_the_file_suits(charlm, trained, home, tiny):
+    """`tiny`, a language model, suits every file; what is newer than it and fits goes first."""
+    for name, age in (("r", 100), ("tiny", 200)):
+        os.utime(home / "checkpoints" / name / "manifest.json", (age, age))
+    status, out, err = charlm("evaluate", trained, "--json")
+    assert (status, json.loads(out)["model"]) == (0, "tiny")
+    os.utime(home / "checkpoints" / "r" / "manifest.json", (300, 300))
+    status, out, err = charlm("evaluate", trained, "--json")
+    assert (status, json.loads(out)["model"], json.loads(out)["accuracy"]) == (0, "r", 1.0)
+    assert err == (
+        f"charlm: using 'r', the newest model in {home}/checkpoints/ that suits {trained} "
+        "(choose with --model)\n"
+    )
+    (home / "prose.txt").write_text("the quick brown fox\n" * 4)
+    for argv in (("prose.txt",), (trained, "--dynamic")):  # no labels of it; none of its options
+        status, out, err = charlm("evaluate", *argv, "--json")
+        assert (status, json.loads(out)["model"]) == (0, "tiny")
+        assert err.startswith("charlm: using 'tiny', the newest model in ")
+
+
+def test_how_to_read_labels_asks_for_a_model_of_labels(charlm, trained, home, tiny):
+    (home / "new.csv").write_text("text,rating\na good film,so-so\na bad book,neg\n")
+    os.utime(home / "checkpoints" / "r" / "manifest.json", (100, 100))
+    status, out, err = charlm("evaluate", "new.csv", "--label-column", "rating", "--json")
+    assert (status, json.loads(out)["accuracy"]) == (0, 0.5)
+    assert err.startswith(f"charlm: using 'r', the newest model in {home}/checkpoints/ ")

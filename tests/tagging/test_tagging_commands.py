@@ -152,3 +152,16 @@ def test_without_a_tagger_it_is_told_how_to_make_one(charlm, home):
     status, _, err = charlm("tag", "I like apples")
     assert status == 1
     assert err.startswith("charlm: no tagger yet; charlm train tagger makes one of annotated text")
+
+
+def test_columns_without_a_model_measure_the_newest_where_it_is_a_tagger(charlm, pos, home):
+    status, out, err = charlm("evaluate", "train.tsv", "--json")
+    assert (status, json.loads(out)["accuracy"]) == (0, 1.0)
+    assert err == (
+        f"charlm: using 'pos', the newest model in {home}/checkpoints/ that suits train.tsv "
+        "(choose with --model)\n"
+    )
+    (home / "prose.txt").write_text("I like apples.\nYou saw cars, too.\n")
+    status, out, err = charlm("evaluate", "prose.txt", "--json")
+    assert (status, json.loads(out)["model"]) == (0, "shakespeare")
+    assert err == "charlm: using 'shakespeare', which comes with charlm (choose with --model)\n"

@@ -20,7 +20,6 @@ from charlm.tasks.train_events import Planned
 from charlm.tasks.train_state import RunState
 from charlm.training.batches import Streams
 from charlm.training.config import TrainConfig
-from charlm.training.loop import Trainer
 from charlm.training.optim import AveragedWeights, build_adamw
 from charlm.training.presets import (
     LARGE_VOCABULARY,
@@ -31,6 +30,7 @@ from charlm.training.presets import (
     step_weights,
 )
 from charlm.training.recipes import with_preset
+from charlm.training.trainer import Trainer
 
 PROBE_UNITS = 384
 COUNTED_PARTS, COUNTED_TOKENS = 16, 1 << 20

@@ -56,12 +56,15 @@ from charlm.training.clock import Clock, Rate
 from charlm.training.config import TrainConfig
 from charlm.training.evaluate import Validation
 from charlm.training.group import Group
-from charlm.training.loop import TrainingDivergedError, Update, train_steps
+from charlm.training.loop import train_steps
 from charlm.training.presets import budget_of
 from charlm.training.resume import Arrays, Snapshot, unpack, weights_of
+from charlm.training.trainer import TrainingDivergedError, Update
 
 # A record every so many tokens or steps: counted, so that two runs log the same steps.
 LOG_TOKENS, MOST_STEPS = 16_384, 10
+# On a GPU so many times as rarely: there these are milliseconds, and losses are read as often.
+RARER = 16
 
 
 class Run:
@@ -133,7 +136,7 @@ class Run:
         but a model that is to be replaced stays until there is a trained one to replace it.
         """
         self.clock = Clock(0.0)
-        self.log_every = min(MOST_STEPS, max(1, LOG_TOKENS // self.trainer.tokens_per_step))
+        self.log_every = log_interval(self.trainer.tokens_per_step, self.built.device.type)
         self.history = [happened("begun", 0)]
         if replaces:
             require_writable(self.folder)
@@ -164,6 +167,7 @@ class Run:
         """Train to the end of the budget or to an interruption, then evaluate and save."""
         self.validation = self._validation()
         self.rate.add(self.clock.elapsed(), self.trainer.step)
+        self.trainer.read_every = self.log_every
         hastily = False
         try:
             with Interrupts() as interrupts, memory_errors(self.built, self._kept):
@@ -207,11 +211,18 @@ class Run:
             if step is not None:
                 yield Saved(step=step, folder=str(self.folder))
             if self.clock.elapsed() >= next_save and not self.saver.busy:
+                yield from self._catch_up()
                 self._start_save()
                 next_save = self.clock.elapsed() + saves
                 yield from self._notice_changes()
             if self._signal(interrupts):
+                yield from self._catch_up()
                 return
+
+    def _catch_up(self) -> Iterator[TrainEvent]:
+        """Record the updates of a GPU that were not told yet: what is saved next stands on them."""
+        for update in self.trainer.settle():
+            yield from self._count(update)
 
     def _progress(self) -> float:
         shares = [0.0]
@@ -227,11 +238,10 @@ class Run:
         return self._progress() >= 1.0
 
     def _after(self, update: Update) -> Iterator[TrainEvent]:
-        self.window.add(update.loss)
-        if update.step % self.log_every == 0:
-            yield from self._record(update)
+        yield from self._count(update)
         elapsed = self.clock.elapsed()
         if self.validation is not None and self.looks.due(self._progress(), elapsed):
+            yield from self._catch_up()
             started = self.looks.start()
             yield from self._look(self.validation)
             self.looks.stop(started)
@@ -241,6 +251,11 @@ class Run:
                 self.built.plan.model, self._arrays(), self.data.tokenizer, update.step
             )
             yield Sampled(step=update.step, text=text)
+
+    def _count(self, update: Update) -> Iterator[TrainEvent]:
+        self.window.add(update.loss, update.steps)
+        if update.step % self.log_every == 0:
+            yield from self._record(update)
 
     def _record(self, update: Update) -> Iterator[TrainEvent]:
         loss = self.window.take()
@@ -446,6 +461,12 @@ class Run:
             best=None if self.best is None else self.best[:2],
         )
         return State(step=self._snapshot.step, tensors=arrays, values=state.to_values())
+
+
+def log_interval(tokens_per_step: int, device: str) -> int:
+    """Return how many updates there are between two records."""
+    times = RARER if device == "cuda" else 1
+    return min(times * MOST_STEPS, max(1, times * LOG_TOKENS // tokens_per_step))
 
 
 def happened(what: str, step: int, changed: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -31,10 +31,10 @@ class LossWindow:
     total: float = 0.0
     count: int = 0
 
-    def add(self, loss: float) -> None:
-        """Count one update's loss."""
-        self.total += loss
-        self.count += 1
+    def add(self, loss: float, steps: int = 1) -> None:
+        """Count one update's loss, or the mean of several."""
+        self.total += loss * steps
+        self.count += steps
 
     def take(self) -> float:
         """Return the mean so far and begin anew."""

@@ -63,6 +63,15 @@ class Streams:
 
     def next_window(self) -> Window:
         """Return the next window and move every reader on."""
+        cursors, restarted = self.advance()
+        places = cursors[:, None] + np.arange(-1, self.bptt, dtype=np.int64)
+        tokens = np.take(self.ids, places, mode="wrap").astype(np.int64)
+        inputs, targets = tokens[:, :-1].copy(), tokens[:, 1:]
+        inputs[restarted, 0] = self.bos_id
+        return Window(inputs, np.ascontiguousarray(targets), restarted)
+
+    def advance(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return where the next window of each row begins, and which rows begin anew; move on."""
         size = len(self.ids)
         self._read += len(self.cursors) * self.bptt
         if self._read >= RELEASE_TOKENS:
@@ -71,15 +80,11 @@ class Streams:
         restarted = self.fresh | (self.rng.random(len(self.cursors)) < self.restart_probability)
         for row in np.flatnonzero(restarted & ~self.fresh):
             self.cursors[row] = self._next_line_start(int(self.cursors[row]))
-        places = self.cursors[self.rows, None] + np.arange(-1, self.bptt, dtype=np.int64)
-        tokens = np.take(self.ids, places, mode="wrap").astype(np.int64)
-        inputs, targets = tokens[:, :-1].copy(), tokens[:, 1:]
-        restarted = restarted[self.rows]
-        inputs[restarted, 0] = self.bos_id
-        self.cursors = self.cursors + self.bptt
+        begun = self.cursors
+        self.cursors = begun + self.bptt
         self.fresh = self.cursors >= size
         self.cursors %= size
-        return Window(inputs, np.ascontiguousarray(targets), restarted)
+        return begun[self.rows], restarted[self.rows]
 
     def _next_line_start(self, cursor: int) -> int:
         """Return the place after the next line end, or `cursor` where none is near."""

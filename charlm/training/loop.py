@@ -2,84 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator
 
 import torch
 
-from charlm.base.errors import TaskError
 from charlm.models.language_model import LanguageModel
-from charlm.models.layers import Share, State
-from charlm.training.batches import Streams
-from charlm.training.group import Group, Order, concatenated
-from charlm.training.optim import (
-    AdamW,
-    AveragedWeights,
-    clip_gradients,
-    schedule,
-    set_learning_rate,
-)
+from charlm.training.device_step import DeviceStep
+from charlm.training.group import Order, concatenated
+from charlm.training.optim import clip_gradients, schedule, set_learning_rate
+from charlm.training.trainer import Trainer as Trainer
+from charlm.training.trainer import TrainingDivergedError as TrainingDivergedError
+from charlm.training.trainer import Update as Update
+from charlm.training.trainer import diverged
 
 LOSS_SCALE = 1024.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Update:
-    """One update of the weights; `loss` is the mean nats per token of its window."""
-
-    step: int
-    loss: float
-    grad_norm: float
-    learning_rate: float
-
-
-class TrainingDivergedError(TaskError):
-    """The loss or its gradient was no number; the weights are those before the update."""
-
-
-@dataclasses.dataclass(kw_only=True, slots=True)
-class Trainer:
-    """All that changes while a model learns: everything a continuation needs."""
-
-    model: LanguageModel
-    optimizer: AdamW
-    streams: Streams
-    generator: torch.Generator
-    learning_rate: float
-    max_grad_norm: float
-    averages: AveragedWeights | None = None
-    step: int = 0
-    state: list[State] = dataclasses.field(default_factory=list)
-    group: Group | None = None
-
-    @property
-    def batch_size(self) -> int:
-        """How many streams are read side by side, by all processes together."""
-        return len(self.streams.cursors)
-
-    @property
-    def tokens_per_step(self) -> int:
-        """How many tokens one update predicts."""
-        return self.batch_size * self.streams.bptt
-
-    def join(self, group: Group) -> None:
-        """From now on carry some rows of the batch; the others do the rest."""
-        rows = group.rows_of(self.batch_size)
-        self.group, self.streams.rows = group, rows
-        self.model.share = Share(rows, self.batch_size)
-        self.state = [tuple(part[rows] for part in layer) for layer in self.state]
-
-    def whole_state(self) -> list[State]:
-        """Return the state of every row; the first process may ask for it between two steps."""
-        if self.group is None or not self.state:
-            return self.state
-        self.group.order(Order.GATHER)
-        return concatenated(self.group, self.state, self.batch_size)
-
-
 def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Update]:
-    """Yield one `Update` per step until `progress()` reaches 1.
+    """Yield one `Update` per step, on a GPU one for several, until `progress()` reaches 1.
 
     Args:
         trainer: changed in place.
@@ -89,10 +30,30 @@ def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Upd
         TrainingDivergedError: before an update whose loss or gradient is not finite.
     """
     trainer.model.train()
+    if trainer.group is None and trainer.model.output.bias.device.type == "cuda":
+        yield from device_steps(trainer, progress)
+        return
     while (share := progress()) < 1.0:
         if trainer.group is not None:
             trainer.group.order(Order.STEP, share)
         yield _train_step(trainer, share)
+
+
+def device_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Update]:
+    """Yield what `train_steps` does, several updates as one, while the device is at later ones.
+
+    `trainer.step` and the weights run ahead of what is yielded; `trainer.settle()` tells the rest.
+
+    Raises:
+        TrainingDivergedError: as `train_steps`; the device makes no update after a failed one.
+    """
+    trainer.model.train()
+    step = DeviceStep(trainer)
+    trainer.queue = step
+    while (share := progress()) < 1.0:
+        step.advance(share)
+        yield from step.collect()
+    yield from step.settle()
 
 
 def follow_steps(trainer: Trainer, note: Callable[[], None]) -> int:
@@ -134,10 +95,10 @@ def _train_step(trainer: Trainer, share: float) -> Update:
     value = _differentiate(trainer, loss)
     rate = trainer.learning_rate * schedule(share)
     if not math.isfinite(value):
-        raise _diverged(trainer, f"the loss is {value}", rate)
+        raise diverged(trainer, f"the loss is {value}", rate)
     norm = clip_gradients(model.parameters(), trainer.max_grad_norm)
     if not math.isfinite(norm):
-        raise _diverged(trainer, f"the gradient's norm is {norm}", rate)
+        raise diverged(trainer, f"the gradient's norm is {norm}", rate)
     set_learning_rate(trainer.optimizer, rate)
     trainer.optimizer.step()
     if trainer.averages is not None:
@@ -169,11 +130,3 @@ def _backward(loss: torch.Tensor, model: LanguageModel) -> None:
     (loss * LOSS_SCALE).backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     torch._foreach_mul_(gradients, 1.0 / LOSS_SCALE)
-
-
-def _diverged(trainer: Trainer, what: str, rate: float) -> TrainingDivergedError:
-    return TrainingDivergedError(
-        f"training diverged at step {trainer.step + 1}: {what} (learning rate {rate:.2g}); "
-        f"the weights of step {trainer.step} are kept; try --learning-rate "
-        f"{trainer.learning_rate / 3:.1g}"
-    )

@@ -36,8 +36,13 @@ class AdamW:
                 parameter.grad = None
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Move every parameter that has a gradient."""
+    def step(self, rate: Tensor | None = None, skipped: Tensor | None = None) -> None:
+        """Move every parameter that has a gradient.
+
+        Args:
+            rate: the learning rate where the device holds it; else that of each group is taken.
+            skipped: float32 on the device; 1 leaves everything as it is, without anybody waiting.
+        """
         for group in self.param_groups:
             moved = [p for p in group["params"] if p.grad is not None]
             if not moved:
@@ -52,14 +57,17 @@ class AdamW:
                 [state["exp_avg_sq"] for state in states],
                 [],
                 steps,
-                lr=group["lr"],
+                lr=group["lr"] if rate is None else rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
                 weight_decay=group["weight_decay"],
                 eps=EPSILON,
                 amsgrad=False,
                 maximize=False,
+                found_inf=skipped,
             )
+            if skipped is not None:
+                torch._foreach_sub_(steps, [skipped] * len(steps))
 
     def _state(self, parameter: Tensor) -> dict[str, Tensor]:
         state = self.state.get(parameter)
@@ -148,13 +156,22 @@ class AveragedWeights:
         self.averages = [p.detach().clone() for p in self.parameters]
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Count an update; every fourth moves the averages by 1 / (1 + share * n / 4)."""
+    def update(self, alive: Tensor | None = None) -> None:
+        """Count an update; every fourth moves the averages by 1 / (1 + share * n / 4).
+
+        Args:
+            alive: on the device, 0-dim; 0 leaves the averages as they are, 1 moves them.
+        """
         self.updates += 1
         if self.updates % EVERY:
             return
         weight = 1.0 / (1.0 + self.share * self.updates / EVERY)
-        torch._foreach_lerp_(self.averages, self.parameters, weight)
+        if alive is None:
+            torch._foreach_lerp_(self.averages, self.parameters, weight)
+            return
+        apart = torch._foreach_sub(self.parameters, self.averages)
+        torch._foreach_mul_(apart, alive * weight)
+        torch._foreach_add_(self.averages, apart)
 
     @torch.no_grad()
     def swap(self) -> None:

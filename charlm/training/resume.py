@@ -14,9 +14,11 @@ from charlm.base.errors import CheckpointError
 from charlm.models.language_model import LanguageModel
 from charlm.store.tensors import LARGEST
 from charlm.training.config import MOST_STEPS
-from charlm.training.loop import Trainer
+from charlm.training.scaling import LossScale
+from charlm.training.trainer import Trainer
 
 Arrays = dict[str, npt.NDArray[Any]]
+OTHER_DEVICES = (5056, 16)  # bytes of a generator's state on a CPU and on a GPU
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
@@ -80,6 +82,8 @@ def _tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     if trainer.averages is not None:
         for index, average in enumerate(trainer.averages.averages):
             yield f"average.{index}", average
+    if trainer.scale is not None:
+        yield "loss_scale", trainer.scale.values
     for index, layer in enumerate(trainer.whole_state()):
         for part, tensor in enumerate(layer):
             yield f"state.{index}.{part}", tensor
@@ -161,8 +165,20 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
         )
         for index, layer in enumerate(model.initial_state(trainer.batch_size) if begun else [])
     ]
+    if "loss_scale" in arrays:
+        trainer.scale = LossScale(device)
+        trainer.scale.values.copy_(_shaped(arrays, "loss_scale", (2,)))
     trainer.streams.restore(values["streams"])
-    trainer.generator.set_state(_bytes(values["generator"]))
+    _restore_generator(trainer, _bytes(values["generator"]))
+
+
+def _restore_generator(trainer: Trainer, state: torch.Tensor) -> None:
+    """Set the random state; that of another kind of device is replaced by one for this step."""
+    generator = trainer.generator
+    if len(state) in OTHER_DEVICES and len(state) != len(generator.get_state()):
+        generator.manual_seed(generator.initial_seed() + trainer.step)
+    else:
+        generator.set_state(state)
 
 
 def _parameters(trainer: Trainer) -> list[torch.Tensor]:

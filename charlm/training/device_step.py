@@ -1,0 +1,181 @@
+"""Updates that a device makes by itself: text, states, rates and losses lie there.
+
+One update is the same work at every step, on the same tensors, and waits for nothing: on a GPU it
+is recorded once (`models.graphs`) and asked for many times. On a CPU the same function runs as it
+stands; there it serves to test it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charlm.models.graphs import Recorded
+from charlm.models.layers import State
+from charlm.training.feeds import Relay, choose_feed
+from charlm.training.optim import schedule
+from charlm.training.scaling import LossScale
+from charlm.training.trainer import Trainer, Update, diverged
+
+# The most updates between two looks at their losses.
+MOST_UNREAD = 256
+COLUMNS = 3  # loss, norm, and whether all went well so far
+
+
+@dataclasses.dataclass(slots=True)
+class Posted:
+    """Results on their way: `rates` of the updates they are of, the last one being `step`."""
+
+    step: int
+    rates: list[float]
+    rows: Tensor
+    arrived: torch.cuda.Event | None
+
+
+class DeviceStep:
+    """Asks a device for updates, and tells their losses later.
+
+    Args:
+        trainer: moved on; its `state` lies in this object's tensors from now on.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        model = trainer.model
+        self.trainer, self.device = trainer, model.output.bias.device
+        self.dtype = model.output.bias.dtype
+        self.feed = choose_feed(trainer.streams, self.device)
+        rows = len(trainer.streams.cursors[trainer.streams.rows])
+        state = trainer.state or model.initial_state(rows)
+        self.state: list[State] = [tuple(p.detach().clone() for p in layer) for layer in state]
+        trainer.state = self.state
+        if model.dtype == torch.float16 and trainer.scale is None:
+            trainer.scale = LossScale(self.device)
+        self.alive = torch.ones((), dtype=torch.bool, device=self.device)
+        self.moved = torch.ones((), dtype=self.dtype, device=self.device)
+        self.results = torch.zeros(MOST_UNREAD, COLUMNS, dtype=self.dtype, device=self.device)
+        self._control = Relay((2,), torch.float64, self.device)
+        self._unread: list[float] = []
+        self._posted: deque[Posted] = deque()
+        self._update = Recorded(self._work, self.device, trainer.generator, self._renew)
+
+    def advance(self, share: float) -> None:
+        """Ask for one update, at this share of the run; returns before it is made."""
+        trainer = self.trainer
+        rate = trainer.learning_rate * schedule(share)
+        self.feed.send()
+        self._control.send(np.array([rate, len(self._unread)]))
+        self._update()
+        if trainer.averages is not None:
+            trainer.averages.update(self.moved)
+        trainer.step += 1
+        self._unread.append(rate)
+
+    def collect(self) -> Iterator[Update]:
+        """Yield updates that have been made, once so many were asked for since the last time.
+
+        Raises:
+            TrainingDivergedError: if the loss or the gradient of one was not finite.
+        """
+        full = len(self._unread) >= MOST_UNREAD
+        if full or (self._unread and self.trainer.step % self.trainer.read_every == 0):
+            self._post()
+        while len(self._posted) > 1:  # the newest is left until the device has other work
+            yield self._take()
+
+    def settle(self) -> Iterator[Update]:
+        """Wait for everything that was asked for; yield the updates that were not told yet.
+
+        Raises:
+            TrainingDivergedError: as `collect`.
+        """
+        if self._unread:
+            self._post()
+        while self._posted:
+            yield self._take()
+
+    def _post(self) -> None:
+        """Have the results so far copied to the host, after the work that makes them."""
+        rates, self._unread = self._unread, []
+        found = self.results[: len(rates)]
+        arrived = None
+        if self.device.type == "cuda":
+            rows = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
+            rows.copy_(found, non_blocking=True)
+            arrived = torch.cuda.Event()
+            arrived.record()
+        else:
+            rows = found.clone()
+        self._posted.append(Posted(self.trainer.step, rates, rows, arrived))
+
+    def _take(self) -> Update:
+        """Return the oldest results that were posted, as one update."""
+        posted = self._posted.popleft()
+        if posted.arrived is not None:
+            posted.arrived.synchronize()
+        rows, rates = posted.rows.double().numpy(), posted.rates
+        bad = np.flatnonzero(rows[:, 2] == 0.0)
+        if len(bad):
+            raise self._failed(posted, int(bad[0]), rows[bad[0]])
+        norms = rows[:, 1]
+        finite = norms[np.isfinite(norms)]  # one in float16 may overflow, and was left out
+        norm = float(finite[-1]) if len(finite) else float(norms[-1])
+        return Update(posted.step, float(rows[:, 0].mean()), norm, rates[-1], len(rates))
+
+    def _failed(self, posted: Posted, number: int, row: np.ndarray) -> Exception:
+        """Return the error of the first update that could not be made; the device made no later."""
+        self._posted.clear()
+        self._unread = []
+        self.trainer.step = posted.step - len(posted.rates) + number
+        what = f"the loss is {row[0]:g}"
+        if np.isfinite(row[0]):
+            what = f"the gradient's norm is {row[1]:g}"
+        return diverged(self.trainer, what, posted.rates[number])
+
+    def _renew(self, generator: torch.Generator) -> None:
+        self.trainer.generator = generator
+
+    def _work(self) -> None:
+        """Make one update. Nothing in here may look at a value."""
+        trainer, model, scale = self.trainer, self.trainer.model, self.trainer.scale
+        window = self.feed.window()
+        keep = (~window.restarted).unsqueeze(1)
+        state = [tuple(part * keep for part in layer) for layer in self.state]
+        loss, after = model.loss(window.inputs, window.targets, state, trainer.generator)
+        trainer.optimizer.zero_grad()
+        (loss if scale is None else loss * scale.factor).backward()
+        with torch.no_grad():
+            self._move(loss.detach(), after)
+
+    def _move(self, loss: Tensor, after: list[State]) -> None:
+        """Clip, update the weights, and note what came out; after a bad step leave all alone."""
+        trainer, scale = self.trainer, self.trainer.scale
+        gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
+        norm = torch.stack(torch._foreach_norm(gradients)).norm()
+        factor = torch.ones_like(norm)
+        if scale is not None:
+            factor = 1.0 / scale.factor
+            norm = norm * factor
+        finite = torch.isfinite(norm)
+        failed = ~(torch.isfinite(loss) & finite)
+        if scale is not None:  # a factor that was too large is no failure, but an update less
+            failed = ~torch.isfinite(loss) | (~finite & scale.at_its_least())
+        self.alive.logical_and_(~failed)
+        moves = self.alive & finite
+        if scale is not None:
+            scale.learn(finite)
+        torch._foreach_mul_(gradients, factor * (trainer.max_grad_norm / norm).clamp(max=1.0))
+        rate = self._control.buffer[0]
+        rate = rate.float() if self.device.type == "cuda" else rate.to(self.dtype)
+        trainer.optimizer.step(rate, (~moves).float())
+        for layer, parts in zip(self.state, after, strict=True):
+            for kept, part in zip(layer, parts, strict=True):
+                torch.where(self.alive, part, kept, out=kept)
+        self.moved.copy_(moves)
+        row = torch.stack([loss.to(self.dtype), norm.to(self.dtype), self.alive.to(self.dtype)])
+        slot = self._control.buffer[1:].long()
+        self.results.index_copy_(0, slot, row.unsqueeze(0))

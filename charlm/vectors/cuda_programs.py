@@ -21,7 +21,7 @@ from charlm.vectors.training import Progress, Settings, WordStream
 PROGRAMS_A_PROCESSOR = 4  # one a scheduler
 MOST_PULL = 6.0  # what one row may be given, outputs times rate, while one program trains a centre
 MOST_NUMBERS = 1 << 15  # in the outputs' rows of one centre, which lie in registers
-MOST_HELD = 1 << 30  # bytes of the text that stay on the GPU from epoch to epoch
+MOST_HELD = 1 << 30  # bytes of the text that stay on the GPU from epoch to epoch, at most
 _A_WARP = 1 << 10  # numbers that 32 lanes hold in registers, twice
 _MIXER = 0x9E3779B97F4A7C15
 
@@ -57,7 +57,7 @@ class ProgramTrainer(CudaTrainer):
             programs_in_step(stream.counts, settings), PROGRAMS_A_PROCESSOR * _processors(device)
         )
         self._held: dict[int, tuple[int, torch.Tensor]] = {}
-        self._held_bytes = 0
+        self._held_bytes, self._room = 0, _room_for_text(device)
 
     @staticmethod
     def has_room_for(settings: Settings) -> bool:
@@ -90,7 +90,7 @@ class ProgramTrainer(CudaTrainer):
         start = place * self.stream.piece
         words = self.stream.read(start, min(start + self.stream.piece, self.stream.tokens))
         found = int(np.count_nonzero(words >= 0)), self.on(words)
-        if self._held_bytes + words.nbytes <= MOST_HELD:
+        if self._held_bytes + words.nbytes <= self._room:
             self._held[place] = found
             self._held_bytes += words.nbytes
         return found
@@ -184,3 +184,10 @@ def _processors(device: torch.device) -> int:
     if device.type != "cuda":
         return 1
     return int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+def _room_for_text(device: torch.device) -> int:
+    """Return how many bytes of the text may stay on the device: no more than a quarter of it."""
+    if device.type != "cuda":
+        return MOST_HELD
+    return min(MOST_HELD, torch.cuda.mem_get_info(device)[0] // 4)

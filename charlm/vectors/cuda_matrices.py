@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class CudaTrainer(Trainer):
     def on(self, array: npt.NDArray[Any]) -> torch.Tensor:
         """Return a copy of an array on the device; the host does not wait for a GPU to have it."""
         there = torch.from_numpy(np.ascontiguousarray(array))
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and there.numel():
             return there.pin_memory().to(self.device, non_blocking=True)
         return there.clone()
 
@@ -56,3 +56,18 @@ class CudaTrainer(Trainer):
         """Go on from what `state` returned; see `Trainer`."""
         super().restore(state)
         self.w, self.c = self.on(self.vectors), self.on(self.contexts)
+
+
+def fetch_later(numbers: torch.Tensor) -> Callable[[], list[float]]:
+    """Return what waits for numbers and gives them, but not for what is launched after this."""
+    if numbers.device.type != "cuda":
+        return numbers.tolist
+    on_host = numbers.to("cpu", non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record()
+
+    def fetch() -> list[float]:
+        arrived.synchronize()
+        return list(on_host.tolist())
+
+    return fetch

@@ -7,14 +7,14 @@ Nothing waits for the GPU but the loss of a piece, which is fetched while the ne
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from charlm.vectors.cuda_matrices import CudaTrainer
+from charlm.vectors.cuda_matrices import CudaTrainer, fetch_later
 from charlm.vectors.sampling import keep_chances, negative_chances
 from charlm.vectors.training import Progress, Settings, WordStream
 
@@ -70,17 +70,17 @@ class ProgramTrainer(CudaTrainer):
 
     def run(self, threads: int) -> Iterator[Progress]:
         """Train on the pieces that are left; the number of threads has no meaning here."""
-        under_way: deque[tuple[int, torch.Tensor]] = deque()
+        under_way: deque[tuple[int, Callable[[], list[float]]]] = deque()
         for piece in self.left():
             count, words = self._words(piece % self.stream.pieces)
-            under_way.append((count, self._launch(words, piece)))
+            under_way.append((count, fetch_later(self._launch(words, piece))))
             if len(under_way) > 1:
                 yield self._finish(*under_way.popleft())
         while under_way:
             yield self._finish(*under_way.popleft())
 
-    def _finish(self, words: int, told: torch.Tensor) -> Progress:
-        loss, pairs = told.tolist()  # waits for the GPU
+    def _finish(self, words: int, fetch: Callable[[], list[float]]) -> Progress:
+        loss, pairs = fetch()
         return self._note(words, loss, pairs)
 
     def _words(self, place: int) -> tuple[int, torch.Tensor]:

@@ -1,6 +1,7 @@
 """Training on a GPU by kernels of our own, run in NumPy: each number against a plain reference."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charlm.tasks import train_vectors_device
 from charlm.vectors.cuda_programs import (
     ProgramTrainer,
     programs_in_step,
@@ -313,6 +315,23 @@ def test_a_text_larger_than_its_share_of_memory_is_read_again(monkeypatch):
     read_again = trained(counted, epochs=3)
     assert asked == [0, 0, 0, 0]
     np.testing.assert_array_equal(read_again.w, held.w)
+
+
+def test_the_command_trains_saves_and_answers(charlm, home, monkeypatch):
+    monkeypatch.setattr(train_vectors_device, "has_gpu", lambda: True)
+    monkeypatch.setattr(
+        "charlm.vectors.cuda.build_cuda_trainer",
+        lambda stream, settings: ProgramTrainer(stream, settings, CPU),
+    )
+    (home / "t.txt").write_text(two_topics(60))
+    status, out, err = charlm(
+        *("train", "vectors", "t.txt", "-o", "t", "--epochs", "1", "--dim", "8", "--json", "-q")
+    )
+    assert (status, err) == (0, "")
+    assert {"device": "cuda", "name": "t", "epochs": 1.0}.items() <= json.loads(out).items()
+    status, out, _ = charlm("neighbors", "cat", "-m", "t", "-n", "3", "--json")
+    assert status == 0
+    assert len(out.splitlines()) == 3
 
 
 def test_preparing_changes_nothing():

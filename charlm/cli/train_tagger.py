@@ -43,6 +43,14 @@ from charlm.tasks.train_tagger_config import TaggerTrainConfig
 @options_from(
     TaggerTrainConfig,
     complete={"valid": complete_file, "test": complete_file, "vectors": complete_model},
+    leave_out=("from_model",),
+)
+@click.option(
+    "--from",
+    "from_model",
+    metavar="NAME",
+    shell_complete=complete_model,
+    help="begin with the embedding and layers of a language model of words, both halves of a pair",
 )
 @click.option("--resume", is_flag=True, help="go on with an interrupted training")
 @click.option("--overwrite", is_flag=True, help="replace a model of that name")

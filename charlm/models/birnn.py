@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +56,27 @@ class BiRNN(nn.Module):
         for layer in self.layers:
             for direction in self.config.directions:
                 layer[direction].initialise(generator, forget_bias)  # type: ignore[index]
+
+    @torch.no_grad()
+    def begin_with(self, given: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Set parameters as given by name, such as those of models of one direction.
+
+        A matrix of fewer columns is of a model that reads less: of a layer's input its own part.
+        That comes first, but for backward layers above the first, which read the forward
+        direction's outputs before their own.
+
+        Args:
+            given: parameters, those of layers that are not here left out.
+        """
+        parameters = dict(self.named_parameters())
+        for name, array in given.items():
+            parameter = parameters.get(name)
+            if parameter is None:
+                continue
+            width = array.shape[-1]
+            last = name.endswith(".backwards.weight_ih") and not name.startswith("layers.0.")
+            first = parameter.shape[-1] - width if last else 0
+            parameter[..., first : first + width] = torch.from_numpy(array)
 
     def forward(
         self,

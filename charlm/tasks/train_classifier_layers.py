@@ -230,5 +230,5 @@ class LayersTraining:
 def _open_beginning(wanted: ClassifierTrainConfig) -> ForeignVectors | Pretrained | None:
     """Return what words and layers begin as; None for numbers at random."""
     if wanted.from_model is not None:
-        return Pretrained(wanted.from_model)
+        return Pretrained(wanted.from_model, wanted)
     return None if wanted.vectors is None else ForeignVectors(wanted.vectors)

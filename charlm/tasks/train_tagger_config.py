@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from charlm.base.config import check, setting
+from charlm.base.errors import ConfigError
 from charlm.training.config import TrainConfig
 
 DEFAULT_EPOCHS = 12
@@ -37,7 +38,12 @@ class TaggerTrainConfig:
     cell: str = setting("lstm", "recurrent cell", choices=("lstm", "gru", "rnn"))
     reset: str = _as_of_lm("reset")
     hidden_size: int = setting(128, "units of a layer and direction", ge=1, le=16_384)
-    num_layers: int = setting(1, "recurrent layers, each in both directions", ge=1, le=16)
+    num_layers: int | None = setting(
+        None,
+        "recurrent layers, each in both directions; default 1, or those of --from",
+        ge=1,
+        le=16,
+    )
     word_dim: int = setting(128, "numbers of a word's own vector", ge=1, le=4096)
     subword_dim: int = setting(96, "numbers of the vector of a word's parts", ge=1, le=4096)
     affixes: int = setting(4, "longest prefix and suffix, in letters", ge=0, le=10)
@@ -48,6 +54,9 @@ class TaggerTrainConfig:
         None, "weigh whole sequences of tags; default for BIO labels (B-X, I-X, O)"
     )
     vectors: str | None = setting(None, "word vectors to begin with: a model's name, or a file")
+    from_model: str | None = setting(
+        None, "begin with the embedding and layers of a language model of words"
+    )
     freeze_vectors: bool = setting(False, "leave those vectors as they are")
     members: int = setting(
         2, "networks, trained side by side, whose weights of tags are averaged", ge=1, le=64
@@ -73,3 +82,5 @@ class TaggerTrainConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.from_model is not None and self.vectors is not None:
+            raise ConfigError("--from brings vectors of its own; leave out --vectors")

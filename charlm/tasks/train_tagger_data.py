@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
+from typing import Any
 
 from charlm.base.errors import CorpusError
 from charlm.metrics.spans import is_bio
@@ -108,17 +109,25 @@ def settle_form(
         members=config.members,
         known=len(known),
         vocab_size=len(known) + 1,
-        word_dim=config.word_dim if vectors is None else vectors.space.dim,
         subword_dim=config.subword_dim,
         buckets=max(2, len(parts) + 1),
         affixes=config.affixes,
         max_ngram=config.max_ngram,
-        cell=config.cell,
-        reset=config.reset,
-        hidden_size=config.hidden_size,
-        num_layers=config.num_layers,
+        **_sizes(config, vectors),
     )
     return form, [*words, *known], parts
+
+
+def _sizes(config: TaggerTrainConfig, vectors: GivenVectors | None) -> dict[str, Any]:
+    """Return what the layers and the words' vectors measure, said or given."""
+    said = {
+        "word_dim": config.word_dim,
+        "cell": config.cell,
+        "reset": config.reset,
+        "hidden_size": config.hidden_size,
+        "num_layers": config.num_layers or 1,
+    }
+    return said if vectors is None else said | vectors.sizes
 
 
 def _known(counts: Mapping[str, int], min_count: int, vectors: GivenVectors | None) -> list[str]:

@@ -64,7 +64,7 @@ class Run:
     ) -> None:
         self.folder, self.config, self.corpus = folder, config, corpus
         self.data, self.valid, self.test = data, valid, test
-        self.vectors = open_given(config.vectors)
+        self.vectors = open_given(config)
         self.form, self.words, self.parts = settle_form(data, config, self.vectors)
         self._found = found
         state = found.state if found else {}
@@ -137,7 +137,8 @@ class Run:
             freeze=config.freeze_vectors,
         )
         threads = config.threads or cpu_count()
-        return TagTrainer(models, ids, settings, threads, self._table())
+        layers = {} if self.vectors is None else self.vectors.layers()
+        return TagTrainer(models, ids, settings, threads, self._table(), layers)
 
     def _table(self) -> npt.NDArray[np.float32] | None:
         """Return the rows of known words that given vectors fill."""

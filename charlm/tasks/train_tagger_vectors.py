@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from charlm.tasks.pretrained import PretrainedModel
+from charlm.tasks.train_tagger_config import TaggerTrainConfig
 from charlm.tasks.vectors_open import open_space
 from charlm.vectors.space import Space
 
@@ -15,12 +17,25 @@ MOST_EXTRA = 100_000
 SPREAD = 0.3  # as large as vectors that are drawn: see `WordInput.initialise`
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class GivenVectors:
-    """Vectors by word."""
+    """Vectors by word.
 
-    name: str
-    space: Space
+    Args:
+        name: of the model or file.
+        space: the words and their vectors.
+    """
+
+    def __init__(self, name: str, space: Space) -> None:
+        self.name, self.space = name, space
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What of a tagger's form follows from them, by the names of its settings."""
+        return {"word_dim": self.space.dim}
+
+    def layers(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return what layers begin with, by the names of their parameters: nothing."""
+        return {}
 
     def has(self, word: str) -> bool:
         """Return whether there is a vector for a word."""
@@ -53,13 +68,51 @@ class GivenVectors:
         return table, len(have)
 
 
-def open_given(name: str | None) -> GivenVectors | None:
-    """Return the vectors of a model or file by name; None for none.
+class PretrainedVectors(GivenVectors):
+    """The vectors of a language model's words, as large as its layers know them, and those."""
+
+    def __init__(self, model: PretrainedModel, config: TaggerTrainConfig) -> None:
+        super().__init__(model.name, model.space)
+        self._model, self._sizes = model, model.sizes(config)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """As those of the language model."""
+        return self._sizes
+
+    def layers(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the parameters of the language model's layers."""
+        return self._model.layers()
+
+    def table(self, known: Sequence[str]) -> tuple[npt.NDArray[np.float32], int]:
+        """Return a row a known word, after one for the unknown, and how many have vectors.
+
+        A word that is known only as a name is written gets that vector; one without any gets the
+        unknown word's.
+        """
+        rows = [self._row(word) for word in known]
+        matrix = np.asarray(self.space.matrix, np.float32)
+        unknown = matrix.mean(axis=0) if self._model.unknown is None else self._model.unknown
+        table = np.tile(unknown, (len(known) + 1, 1))
+        for number, row in enumerate(rows, 1):
+            if row is not None:
+                table[number] = matrix[row]
+        return table, sum(row is not None for row in rows)
+
+    def _row(self, word: str) -> int | None:
+        found = self.space.index(word)
+        return self.space.index(word.title()) if found is None else found
+
+
+def open_given(config: TaggerTrainConfig) -> GivenVectors | None:
+    """Return the vectors that a tagger begins with; None for none.
 
     Raises:
-        CheckpointError, TaskError, CorpusError: if there are none.
+        CheckpointError, TaskError, CorpusError: if there are none, or they do not fit.
     """
-    if name is None:
+    if config.from_model is not None:
+        return PretrainedVectors(PretrainedModel(config.from_model, "a tagger"), config)
+    if config.vectors is None:
         return None
-    opened = open_space(name)
+    opened = open_space(config.vectors)
     return GivenVectors(opened.name, opened.space)

@@ -74,8 +74,7 @@ class Trainer:
         vectors: (words + 1, word_dim), what the words' own vectors begin as, the unknown word
             first.
         frozen: leave those vectors as they are.
-        layers: what layers begin as, by the names of their parameters; of a matrix with more
-            columns the first.
+        layers: what layers begin as, see `BiRNN.begin_with`.
 
     Attributes:
         per_epoch: updates of an epoch.
@@ -108,10 +107,7 @@ class Trainer:
             with torch.no_grad():
                 own.copy_(torch.from_numpy(vectors))
         own.requires_grad_(not frozen)
-        parameters = dict(self.net.birnn.named_parameters())
-        for name, array in (layers or {}).items():
-            with torch.no_grad():
-                parameters[name][..., : array.shape[-1]] = torch.from_numpy(array)
+        self.net.birnn.begin_with(layers or {})
         self._optimizer = build_adamw(
             self.net, learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay
         )

@@ -162,12 +162,14 @@ class TagTrainer:
         settings: TagSettings,
         threads: int = 1,
         vectors: npt.NDArray[np.float32] | None = None,
+        layers: Mapping[str, npt.NDArray[np.float32]] | None = None,
     ) -> None:
         self.data, self.settings = data, settings
         self.step = self.epoch = self.place = 0
         self._chances = unknown_chances(data.counts, settings.word_dropout)
         self.members = [
-            _Member(model, settings, number, vectors) for number, model in enumerate(models)
+            _Member(model, settings, number, vectors, layers or {})
+            for number, model in enumerate(models)
         ]
         self._pool = ThreadPoolExecutor(max(1, min(threads, len(models))), "charlm-tagger")
 
@@ -238,11 +240,13 @@ class _Member:
         settings: TagSettings,
         number: int,
         vectors: npt.NDArray[np.float32] | None,
+        layers: Mapping[str, npt.NDArray[np.float32]],
     ) -> None:
         self._model, self._settings = model, settings
         seed = np.random.SeedSequence((settings.seed, number)).generate_state(1)
         self._generator = torch.Generator().manual_seed(int(seed[0]))
         model.initialise(self._generator)
+        model.birnn.begin_with(layers)
         table = model.input.words.weight
         if vectors is not None:
             table.data.copy_(torch.from_numpy(vectors))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from charlm.base.errors import TaskError
 from charlm.generation.sampling import SamplingConfig
+from charlm.models import decode_kernels
 
 # In place of a token, where nothing can be drawn.
 NO_NUMBER, ALL_MASKED = -1, -2
@@ -43,6 +44,17 @@ class Draw:
             mask = torch.zeros(vocab_size, dtype=torch.bool)
             mask[list(masked_ids)] = True
             self.mask = mask.to(device)
+
+        self.settings = torch.tensor(
+            [config.temperature, config.min_p], dtype=torch.float64, device=device
+        )
+
+    @property
+    def is_one_kernel(self) -> bool:
+        """Whether `decode_kernels.draw` does what the settings ask for."""
+        filters = self.window or self.config.top_k or self.config.top_p < 1.0
+        few = self.vocab_size <= decode_kernels.MOST_DRAWN
+        return not filters and few and decode_kernels.is_there(self.settings.device)
 
     @property
     def window(self) -> int:

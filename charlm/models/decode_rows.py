@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from charlm.generation.drawing import Uniforms
+from charlm.models import decode_kernels
 from charlm.models.decode_draw import Draw
 from charlm.models.decode_step import StepNetwork, StepState, products
 
@@ -57,11 +58,19 @@ class Steps:
         self.device = device
         ring = (2 * self.length, rows)
         self.state: StepState = network.zero_state(rows)
+        self._other: StepState | None = None
+        if network.takes_few(rows):  # which reads one and writes the other
+            self._other = dataclasses.replace(
+                self.state, hidden=torch.zeros_like(self.state.hidden)
+            )
+        self._stride = 1 if self._other is None else 2
+        self._one_kernel = draw.is_one_kernel
+        self._fed = torch.zeros(rows, dtype=torch.int64, device=device)
         self.logits = torch.zeros(rows, network.config.vocab_size, device=device)
         self.ids = torch.zeros(ring, dtype=torch.int32, device=device)
         self.log_probs = torch.zeros(ring, device=device)
         self.uniforms = torch.zeros(ring, dtype=torch.float64, device=device)
-        self.slot = torch.zeros(1, dtype=torch.int64, device=device)
+        self.slots = torch.zeros(rows, dtype=torch.int64, device=device)  # all the same
         window = max(1, draw.window)
         self.recent = torch.full((rows, window), network.config.vocab_size, device=device)
         self.place = torch.zeros(1, dtype=torch.int64, device=device)  # in `recent`
@@ -72,7 +81,8 @@ class Steps:
     @property
     def way(self) -> str:
         """How steps are made, in words."""
-        return "a graph of whole steps" if self._graphs else "one operation at a time"
+        kernels = ", a kernel a layer" if self._other is not None else ""
+        return ("a graph of whole steps" if self._graphs else "one operation at a time") + kernels
 
     def begin(self, logits: Tensor, state: StepState, recent: Tensor, place: int) -> None:
         """Take over what the rows begin with."""
@@ -82,28 +92,50 @@ class Steps:
         self.place.fill_(place)
 
     def run(self, count: int) -> None:
-        """Ask for `count` steps; returns before they are made."""
-        for length in (UNROLLED, 1):
+        """Ask for `count` steps, one more if need be; returns before they are made.
+
+        Only the last call for some rows may be one of an odd number.
+        """
+        count += count % self._stride
+        for length in (UNROLLED, self._stride):
             graph = self._graphs.get(length)
             while graph is not None and count >= length:
                 graph.replay()
                 count -= length
-        for _ in range(count):
-            self._step()
+        for _ in range(count // self._stride):
+            self._steps()
 
     @torch.inference_mode()
-    def _step(self) -> None:
-        with products(self.network.precision):
-            uniform = self.uniforms.index_select(0, self.slot)[0]
-            token, log_prob = self.draw(self.logits, uniform, self.recent)
-            self.ids.index_copy_(0, self.slot, token.int()[None])
-            self.log_probs.index_copy_(0, self.slot, log_prob.float()[None])
-            fed = token.clamp(min=0)
-            if self.draw.window:
-                self.recent.index_copy_(1, self.place, fed[:, None])
-                self.place.add_(1).remainder_(self.recent.shape[1])
-            self.logits.copy_(self.network.step(fed, self.state))
-            self.slot.add_(1).remainder_(len(self.ids))
+    def _steps(self) -> None:
+        """Make a step, or two: there and back between two states."""
+        network, state, other = self.network, self.state, self._other
+        with products(network.precision):
+            self._draw()
+            if other is None:
+                self.logits.copy_(network.step(self._fed, state))
+                return
+            network.step_few(self._fed, state, other, self.logits)
+            self._draw()
+            network.step_few(self._fed, other, state, self.logits)
+
+    def _draw(self) -> None:
+        draw = self.draw
+        if self._one_kernel:
+            ring = self.uniforms, self.ids, self.log_probs
+            greedy = draw.config.temperature == 0.0
+            given = self.logits, draw.mask, draw.settings
+            decode_kernels.draw(*given, ring, self._fed, self.slots, greedy=greedy)
+            return
+        slot = self.slots[:1]
+        uniform = self.uniforms.index_select(0, slot)[0]
+        token, log_prob = draw(self.logits, uniform, self.recent)
+        self.ids.index_copy_(0, slot, token.int()[None])
+        self.log_probs.index_copy_(0, slot, log_prob.float()[None])
+        self._fed.copy_(token.clamp(min=0))
+        if draw.window:
+            self.recent.index_copy_(1, self.place, self._fed[:, None])
+            self.place.add_(1).remainder_(self.recent.shape[1])
+        self.slots.add_(1).remainder_(len(self.ids))
 
     def _capture(self) -> None:
         """Record steps as graphs; where that fails they are made one operation at a time."""
@@ -112,13 +144,13 @@ class Steps:
             side.wait_stream(torch.cuda.current_stream(self.device))
             with torch.cuda.stream(side):
                 for _ in range(3):  # libraries and kernels make themselves ready
-                    self._step()
+                    self._steps()
             torch.cuda.current_stream(self.device).wait_stream(side)
-            for length in (1, UNROLLED):
+            for length in (self._stride, UNROLLED):
                 graph = torch.cuda.CUDAGraph()
                 with torch.cuda.graph(graph):
-                    for _ in range(length):
-                        self._step()
+                    for _ in range(length // self._stride):
+                        self._steps()
                 self._graphs[length] = graph
         except RuntimeError as error:
             torch.cuda.synchronize(self.device)
@@ -162,7 +194,7 @@ class Flow:
         begin = turn * steps.length
         part = slice(begin, begin + count)
         steps.uniforms[part].copy_(self._drawn[turn][:count], non_blocking=True)
-        steps.slot.fill_(begin)
+        steps.slots.fill_(begin)
         steps.run(count)
         ids, log_probs = self._ids[turn][:count], self._log_probs[turn][:count]
         ids.copy_(steps.ids[part], non_blocking=True)

@@ -177,6 +177,45 @@ class StepNetwork:
                 own.copy_(torch.tanh(product.float() + self._given(layer, ids)))
         return self._logits(state.hidden if self.config.skip else state.hidden[:, -size:])
 
+    def takes_few(self, rows: int) -> bool:
+        """Return whether `step_few` does steps of so many rows."""
+        if self.config.cell != "lstm" or rows > decode_kernels.FEW_ROWS:
+            return False
+        if self.config.hidden_size > decode_kernels.MOST_UNITS:
+            return False
+        tables = all(layer.weight_id is None for layer in self.layers)
+        return tables and decode_kernels.is_there(self.output_bias.device)
+
+    def step_few(self, ids: Tensor, old: StepState, new: StepState, logits: Tensor) -> None:
+        """Read one id a row as `step` does, a kernel a layer: from one state to another.
+
+        Args:
+            ids: (B,), few.
+            old: the state before; its cell is of no account.
+            new: the hidden state is written, the cell changed in place.
+            logits: (B, V), written.
+        """
+        size = self.config.hidden_size
+        for index, layer in enumerate(self.layers):
+            part = slice(index * size, (index + 1) * size)
+            below = new.hidden[:, (index - 1) * size : index * size] if index else None
+            given = layer.bias[None] if layer.table is None else layer.table
+            decode_kernels.lstm_few(
+                layer.weight,
+                given,
+                ids,
+                below,
+                old.hidden[:, part],
+                new.hidden[:, part],
+                new.cell[:, part],
+            )
+        features = new.hidden if self.config.skip else new.hidden[:, -size:]
+        if self.projection is not None:
+            projected = features.new_empty(len(features), len(self.projection))
+            decode_kernels.linear_few(features, self.projection, None, projected)
+            features = projected
+        decode_kernels.linear_few(features, self.output, self.output_bias, logits)
+
     def _source(self, state: StepState, index: int) -> Tensor:
         """Return what a layer's one product reads: the layer below and itself."""
         size = self.config.hidden_size

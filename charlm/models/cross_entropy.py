@@ -1,4 +1,4 @@
-"""The output layer and its loss as one function that keeps a single array of logits.
+"""The output layer and its loss on a CPU: one function that keeps a single array of logits.
 
 With ten thousand words the softmax costs more than the recurrence. PyTorch would hold the logits
 three times over (16-bit, float32, their gradient); here the product's own result is turned into
@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from charlm.models import kernels
 from charlm.models.recurrence import numpy_view
@@ -53,13 +52,11 @@ def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets
         bias: (V,) float32 or float64; targets: (N,) int64. returns: scalar, as `bias`.
 
     Raises:
-        IndexError: on a CPU, if a target is not in the vocabulary.
+        IndexError: if a target is not in the vocabulary.
     """
-    if features.device.type == "cpu":
-        if len(targets):  # the kernel writes where they point
-            lowest, highest = (int(end) for end in torch.aminmax(targets))
-            if lowest < 0 or highest >= len(bias):
-                raise IndexError(f"targets {lowest} to {highest} in a vocabulary of {len(bias)}")
-        loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
-        return loss
-    return F.cross_entropy(F.linear(features, weight).to(bias.dtype) + bias, targets)
+    if len(targets):  # the kernel writes where they point
+        lowest, highest = (int(end) for end in torch.aminmax(targets))
+        if lowest < 0 or highest >= len(bias):
+            raise IndexError(f"targets {lowest} to {highest} in a vocabulary of {len(bias)}")
+    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)  # type: ignore[no-untyped-call]
+    return loss

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.engine.config import LanguageModelConfig
+from charlm.models.chunked_loss import chunked_cross_entropy
 from charlm.models.cross_entropy import linear_cross_entropy
 from charlm.models.layers import (
     Backend,
@@ -19,6 +20,8 @@ from charlm.models.layers import (
     dropout_mask,
     locked_dropout,
 )
+from charlm.models.lookup import looked_up
+from charlm.models.sampled_softmax import Proposal, sampled_cross_entropy
 
 # The length of an embedding's vector of 64 standard normal numbers.
 INPUT_STRENGTH = 8.0
@@ -66,6 +69,7 @@ class LanguageModel(nn.Module):
         self.dtype = torch.float32
         self.backend: Backend = "products"
         self.share: Share | None = None
+        self.proposal: Proposal | None = None
         self.embedding = _Matrix(config.vocab_size + 1, config.embedding_dim)
         self.layers = nn.ModuleList(
             RecurrentLayer(config.cell, config.input_size(i), config.hidden_size, config.reset)
@@ -107,6 +111,15 @@ class LanguageModel(nn.Module):
     def use(self, dtype: torch.dtype, *, backend: Backend) -> None:
         """Choose the type of matrix products, and how the layers run."""
         self.dtype, self.backend = dtype, backend
+        for layer in self._layers():
+            layer.forget_layouts()
+
+    def sample_outputs(self, log_probs: Tensor, count: int) -> None:
+        """In training, let targets compete with `count` tokens drawn by log p (V,), not with all.
+
+        What the model tells of a text, and every loss outside of training, stays exact.
+        """
+        self.proposal = Proposal(log_probs.to(self.output.bias.device), count)
 
     def initial_state(self, rows: int) -> list[State]:
         """Return the state before anything was read, one entry a layer."""
@@ -129,7 +142,7 @@ class LanguageModel(nn.Module):
         if self._looks_up(ids, rates):
             hidden, index = rows.to(self.dtype), time_major
         else:
-            hidden = embedded = F.embedding(time_major, rows).to(self.dtype)
+            hidden = embedded = looked_up(time_major, rows, self.dtype)
             hidden = embedded = locked_dropout(embedded, rates.input, draw, self.share)
         outputs, states = [], []
         last = self.config.num_layers - 1
@@ -139,7 +152,9 @@ class LanguageModel(nn.Module):
             weight: Tensor = layer.weight_hh
             if rates.weight:
                 weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
-            hidden, after = layer(hidden, state[number], weight.to(self.dtype), self.backend, index)
+            if self.backend not in ("cudnn", "padded"):  # these bring it to the type themselves
+                weight = weight.to(self.dtype)
+            hidden, after = layer(hidden, state[number], weight, self.backend, index)
             index = None
             rate = rates.output if number == last else rates.layer
             hidden = locked_dropout(hidden, rate, draw, self.share)
@@ -163,11 +178,19 @@ class LanguageModel(nn.Module):
         state: Sequence[State],
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, list[State]]:
-        """Return the mean nats per token over (B, T) targets, and the state after."""
+        """Return the mean nats per token over (B, T) targets, and the state after.
+
+        With `sample_outputs`, in training mode and from a generator, those among drawn tokens.
+        """
         features, states = self.features(ids, state, generator)
         flat = features.reshape(-1, features.shape[-1])
-        weight = self._output_weight().to(self.dtype)
-        return linear_cross_entropy(flat, weight, self.output.bias, targets.t().reshape(-1)), states
+        weight, bias, wanted = self._output_weight(), self.output.bias, targets.t().reshape(-1)
+        if self.proposal is not None and self.training and generator is not None:
+            drawn = self.proposal.draw(generator)
+            return sampled_cross_entropy(flat, weight, bias, wanted, self.proposal, drawn), states
+        if bias.device.type == "cpu":
+            return linear_cross_entropy(flat, weight.to(self.dtype), bias, wanted), states
+        return chunked_cross_entropy(flat, weight, bias, wanted), states
 
     def forward(self, ids: Tensor, state: Sequence[State]) -> tuple[Tensor, list[State]]:
         """Return logits (B, T, V) of the token after each id, and the state after the last."""

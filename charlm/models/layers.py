@@ -11,16 +11,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.engine.config import GATES
-from charlm.models import lstm_rows, recurrence
+from charlm.models import cudnn, lstm_rows, recurrence
 from charlm.models.registers import has_bfloat16
 
 State = tuple[Tensor, ...]
 """(h,) of a GRU or RNN layer, (h, c) of an LSTM layer, each (B, H)."""
 
 
-Backend = Literal["rows", "products", "native"]
+Backend = Literal["rows", "products", "native", "cudnn", "padded"]
 """How a layer runs: threads that each carry rows through time (`lstm_rows`), a library's product
-a step (`recurrence`), or PyTorch's own layer. The first falls back on the second."""
+a step (`recurrence`), or PyTorch's own layer. The first falls back on the second. On a GPU an LSTM
+also runs with its weights laid out once (`cudnn`), in its own sizes or `padded`."""
+ON_CPU: tuple[Backend, ...] = ("rows", "products", "native")
+ON_GPU: tuple[Backend, ...] = ("cudnn", "padded", "native")
 
 
 def rows_can(cell: str, weight_hh: Tensor) -> bool:
@@ -42,6 +45,7 @@ class RecurrentLayer(nn.Module):
     def __init__(self, cell: str, input_size: int, hidden_size: int, reset: str = "after") -> None:
         super().__init__()
         self.cell, self.reset, self.hidden_size = cell, reset, hidden_size
+        self._blocks: dict[tuple[cudnn.Sizes, torch.dtype], cudnn.Block] = {}
         width = GATES[cell] * hidden_size
         self.weight_ih = nn.Parameter(torch.empty(width, input_size))
         self.weight_hh = nn.Parameter(torch.empty(width, hidden_size))
@@ -82,8 +86,11 @@ class RecurrentLayer(nn.Module):
     ) -> tuple[Tensor, State]:
         """Return all outputs and the last state; `inputs` and `weight_hh` share a type.
 
-        With `index` (T, B) the inputs are rows (R, I) to look up, multiplied once each.
+        With `index` (T, B) the inputs are rows (R, I) to look up, multiplied once each. A layer
+        with its weights laid out takes `weight_hh` of any type.
         """
+        if backend in ("cudnn", "padded"):
+            return self._laid_out(inputs, state, weight_hh, pads=backend == "padded")
         by_rows = backend == "rows" and rows_can(self.cell, weight_hh)
         if index is not None and not by_rows:
             inputs, index = F.embedding(index, inputs), None
@@ -103,6 +110,25 @@ class RecurrentLayer(nn.Module):
             bias = None if self.bias_hn is None else self.bias_hn.to(dtype)
             states, h = recurrence.gru(xp, weight_hh, bias, *state)
         return states, (h,)
+
+    def forget_layouts(self) -> None:
+        """Give back the memory of weights that were laid out."""
+        self._blocks.clear()
+
+    def _laid_out(
+        self, inputs: Tensor, state: State, weight_hh: Tensor, *, pads: bool
+    ) -> tuple[Tensor, State]:
+        rows = inputs.shape[1]
+        sizes = cudnn.Sizes(inputs.shape[2], self.hidden_size)
+        if pads:
+            sizes, rows = cudnn.padded(sizes) or sizes, cudnn.padded_rows(rows)
+        block = self._blocks.get((sizes, inputs.dtype))
+        if block is None:
+            block = cudnn.Block(sizes, inputs.dtype, inputs.device)
+            self._blocks[sizes, inputs.dtype] = block
+        weights = (self.weight_ih, weight_hh, self.bias)
+        outputs, h, c = cudnn.lstm(block, inputs, state, weights, rows=rows, training=self.training)
+        return outputs, (h, c)
 
     def _native(self, inputs: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """Run PyTorch's own layer: cuDNN on a GPU, oneDNN on some CPUs."""

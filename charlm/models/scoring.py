@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.language_model import to_float32
 from charlm.models.language_model import LanguageModel
+from charlm.models.runtime import allow_tf32
 
 IdArray = npt.NDArray[np.integer[Any]]
 ROWS = 256
@@ -36,6 +37,8 @@ class TorchModel:
         model = LanguageModel(config)
         weights = to_float32(config, tensors)
         model.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})
+        if device.type == "cuda":
+            allow_tf32(False)  # the same figures as on a CPU
         model.use(torch.float32, backend="native")
         self.model = model.to(device).train(False)
 

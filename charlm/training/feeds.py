@@ -93,7 +93,7 @@ class ResidentFeed:
         places = (cursors.unsqueeze(1) + self._steps).remainder_(len(self._ids))
         tokens = self._ids[places].long()
         inputs = tokens[:, :-1].clone()
-        inputs[:, 0] = torch.where(restarted, self.streams.bos_id, inputs[:, 0])
+        inputs[:, 0].masked_fill_(restarted, self.streams.bos_id)
         return DeviceWindow(inputs, tokens[:, 1:], restarted)
 
 

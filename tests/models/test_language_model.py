@@ -56,6 +56,21 @@ def test_the_numpy_engine_gives_the_same_logits(form):
         np.testing.assert_allclose(logits[0], wanted[0, step].numpy(), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("backend", ["cudnn", "padded"])
+@pytest.mark.parametrize("form", FORMS[:4], ids=str)
+def test_weights_that_are_laid_out_give_the_same_loss_and_gradients(form, backend):
+    found = []
+    for name in ("products", backend):
+        model = build(form, weight=0.3, layer=0.2, input=0.1).double()
+        model.use(torch.float64, backend=name)
+        ids, draw = some_ids(), torch.Generator().manual_seed(0)
+        loss, state = model.loss(ids, ids.flip(1), model.initial_state(3), draw)
+        (loss + sum(part.sum() for layer in state for part in layer)).backward()
+        found.append([loss.detach(), *(p.grad for p in model.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=0.0, atol=1e-10)
+
+
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_the_loss_is_the_mean_cross_entropy_of_the_logits(form):
     model = build(form).double()
@@ -127,3 +142,15 @@ def test_a_uniform_model_has_the_vocabulary_size_as_perplexity():
             parameter.zero_()
     loss, _ = model.loss(some_ids(), some_ids(), model.initial_state(3))
     assert loss.exp().item() == pytest.approx(17.0, rel=1e-6)
+
+
+def test_sampled_outputs_are_for_training_alone():
+    model = build({"cell": "lstm"})
+    ids, state = some_ids(), model.initial_state(3)
+    exact, _ = model.loss(ids, ids, state)
+    model.sample_outputs(torch.full((17,), 1 / 17).log(), 5)
+    drawn = [model.loss(ids, ids, state, torch.Generator().manual_seed(seed))[0] for seed in (0, 1)]
+    assert drawn[0] != drawn[1]
+    assert model.loss(ids, ids, state)[0] == exact
+    model.train(False)
+    assert model.loss(ids, ids, state, torch.Generator())[0] == exact

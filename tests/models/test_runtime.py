@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from charlm.base.errors import TaskError
+from charlm.engine.config import LanguageModelConfig
+from charlm.models import runtime
+from charlm.models.language_model import LanguageModel
+from charlm.models.runtime import Arithmetic, choose_arithmetic
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def build(**form):
+    form = {"vocab_size": 9, "hidden_size": 8, "embedding_dim": 4} | form
+    model = LanguageModel(LanguageModelConfig(**form))
+    model.initialise(torch.Generator().manual_seed(0))
+    return model
+
+
+def names(model, precision, batch_size):
+    found = runtime._candidates(model, precision, batch_size, cuda=True)
+    return [(one.precision, one.backend) for one in found]
+
+
+def test_a_gpu_tries_the_kernel_that_stays_in_its_own_sizes_only_where_it_fits():
+    fitting = build(hidden_size=512, embedding_dim=128, num_layers=2)
+    assert names(fitting, "float16", 64) == [("float16", "cudnn"), ("float16", "native")]
+    assert names(fitting, "float16", 50)[0] == ("float16", "padded")
+    assert names(build(hidden_size=1150), "float16", 64)[0] == ("float16", "cudnn")
+    assert [name for name, _ in names(build(), "auto", 8)] == [
+        *("float16", "float16", "bfloat16", "tf32"),
+        *("float16", "bfloat16", "tf32"),
+    ]
+    assert names(build(cell="gru"), "auto", 8) == [
+        ("float16", "native"),
+        ("bfloat16", "native"),
+        ("tf32", "native"),
+    ]
+
+
+@pytest.mark.parametrize("backend", ["cudnn", "padded"])
+def test_layers_agree_with_those_of_pytorch_or_are_left_out(backend, monkeypatch):
+    model = build(num_layers=2)
+    assert runtime._agrees(model, Arithmetic("float32", backend))
+    assert runtime._agrees(model, Arithmetic("bfloat16", backend))
+    laid_out = type(model.layers[0])._laid_out
+
+    def wrong(layer, *args, **settings):
+        outputs, state = laid_out(layer, *args, **settings)
+        return outputs.flip(2), state
+
+    monkeypatch.setattr(type(model.layers[0]), "_laid_out", wrong)
+    assert not runtime._agrees(model, Arithmetic("float32", backend))
+
+
+def test_arithmetic_of_a_gpu_does_not_suit_a_cpu_and_the_other_way_round():
+    for precision, backend, on_cpu, on_gpu in (
+        ("float32", "native", True, True),
+        ("bfloat16", "rows", True, False),
+        ("float16", "native", False, True),
+        ("float32", "padded", False, True),
+        ("tf32", "native", False, True),
+    ):
+        one = Arithmetic(precision, backend)
+        assert (one.suits(CPU), one.suits(CUDA)) == (on_cpu, on_gpu)
+
+
+def test_what_a_cpu_cannot_is_refused():
+    for precision in ("float16", "tf32"):
+        with pytest.raises(TaskError) as raised:
+            choose_arithmetic(build(), precision, batch_size=2, bptt=3)
+        assert str(raised.value) == (
+            f"{precision} needs CUDA; use --precision float32, bfloat16 or auto"
+        )
+
+
+def test_a_lack_of_memory_everywhere_is_told_as_such(monkeypatch):
+    def lacking(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(runtime, "_seconds_per_window", lacking)
+    with pytest.raises(torch.OutOfMemoryError):
+        choose_arithmetic(build(), "auto", batch_size=2, bptt=3)

@@ -35,7 +35,11 @@ def save_speller(folder: Path, speller: Speller, *, training: dict[str, Any], ca
     files = {WORDS_FILE: words.encode(), CHANNEL_FILE: speller.channel_data}
     if speller.pair is not None:
         tokenizer = speller.pair.words.tokenizer
-        config[PAIR] = {"model": to_json(speller.pair.config), "tokenizer": tokenizer.config()}
+        config[PAIR] = {
+            "model": to_json(speller.pair.config),
+            "tokenizer": tokenizer.config(),
+            "log_unknown": speller.pair.log_unknown,
+        }
         files |= {f"{_PAIR_FILE}{name}": data for name, data in tokenizer.to_files().items()}
     save_model(
         folder,
@@ -84,14 +88,19 @@ def restore_speller(stored: StoredModel) -> Speller:
     speller = assemble(config, weights, lexicon, tensors, channel, data)
     if pair is None:
         return speller
-    return dataclasses.replace(speller, pair=Pair(pair, _pair_tokenizer(stored, pair), tensors))
+    tokenizer = _pair_tokenizer(stored, pair)
+    share = stored.model_config[PAIR]["log_unknown"]
+    return dataclasses.replace(speller, pair=Pair(pair, tokenizer, tensors, log_unknown=share))
 
 
 def _pair_config(stored: StoredModel, values: Any) -> LanguageModelConfig:
     where = f"{stored.folder}/config.json, {PAIR}"
-    is_whole = isinstance(values, dict) and set(values) == {"model", "tokenizer"}
+    is_whole = isinstance(values, dict) and set(values) == {"model", "tokenizer", "log_unknown"}
     if not is_whole or not isinstance(values["tokenizer"], dict):
         raise CheckpointError(f"{where}: expected a model and a tokenizer; copy the folder again")
+    share = values["log_unknown"]
+    if share is not None and (not isinstance(share, float) or not -100.0 < share <= 1.0):
+        raise CheckpointError(f"{where}: {share!r} is no share of unknown words")
     try:
         return from_json(LanguageModelConfig, values["model"], where=where)
     except ValueError as error:

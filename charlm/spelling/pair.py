@@ -26,8 +26,10 @@ from charlm.base.errors import CheckpointError
 from charlm.engine.blas import blas_threads
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.language_model import LanguageModel
+from charlm.spelling.lexicon import SPECIALS, UNKNOWN, Lexicon
 from charlm.spelling.pair_words import PairWords
 from charlm.spelling.windows import Int64, find_windows, steps_needed
+from charlm.spelling.words import LOWER
 from charlm.text.tokenizers.word import WordTokenizer
 
 Array = npt.NDArray[Any]
@@ -79,6 +81,8 @@ class Pair:
         config: LanguageModelConfig,
         tokenizer: WordTokenizer,
         arrays: Mapping[str, Array],
+        *,
+        log_unknown: float | None = None,
     ) -> None:
         """Take the arrays as they are.
 
@@ -86,12 +90,27 @@ class Pair:
             config: the form of both models.
             tokenizer: what their tokens are.
             arrays: see `pair_shapes`; others are left alone.
+            log_unknown: log p of all words together that the speller knows and the pair does not;
+                None where it has not learnt when such words come.
         """
+        self.log_unknown = log_unknown
         self.config, self.words = config, PairWords(tokenizer)
         self.arrays = {name: arrays[name] for name in pair_shapes(config)}
         self._counts, self._end_id = tokenizer.vocab.counts, self.words.end
         self._ahead = _Side(config, arrays, AHEAD)
         self._back = _Side(config, arrays, BACK)
+
+    def meeting(self, lexicon: Lexicon, log_unigrams: Float32) -> Pair:
+        """Return the pair as one that knows how many of a speller's words it lacks."""
+        if self._counts[-1] <= 1:  # no word of its text was left out
+            return self
+        lacking = [
+            number
+            for number, word in enumerate(lexicon.surfaces[: lexicon.vocab_size])
+            if number == UNKNOWN or (number >= len(SPECIALS) and self.words.word(word, LOWER) < 0)
+        ]
+        share = float(np.logaddexp.reduce(log_unigrams[lacking]))
+        return Pair(self.config, self.words.tokenizer, self.arrays, log_unknown=share)
 
     def vectors(self, text: Int64, starts: Int64, ends: Int64, begin: Int64, end: Int64) -> Float32:
         """Return what the output layers read at each gap: forward features, then backward ones.
@@ -122,7 +141,7 @@ class Pair:
         return np.concatenate([np.full((len(ids), 1), self._end_id), ids], axis=1)
 
     def scores(self, vectors: Float32, tokens: Int64) -> Float32:
-        """Return the score of a token in each gap."""
+        """Return the score of a token in each gap, less what is the same for all of a gap."""
         size = self._ahead.features
         found = self._ahead.logits(vectors[:, :size], tokens)
         found += self._back.logits(vectors[:, size:], tokens)
@@ -130,7 +149,13 @@ class Pair:
 
     @cached_property
     def _log_counts(self) -> Float32:
-        return np.log(np.maximum(np.array(self._counts, dtype=np.float32), np.float32(1.0)))
+        counts = np.array(self._counts, dtype=np.float64)
+        found = np.log(np.maximum(counts, 1.0))
+        if self.log_unknown is not None:
+            # log p(unknown | left) + log p(unknown | right) is of all of them; of one it is less
+            # by 2 log p(unknown) - 2 log p(word), of which scores add the last: see `PairJudge`
+            found[self.words.unknown] = np.log(counts.sum()) + 2.0 * self.log_unknown
+        return found.astype(np.float32)
 
 
 def _batches(count: int, where: Int64, steps: Int64) -> list[tuple[Int64, Int64, Int64, Int64]]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charlm.spelling.judging import Int64, Reading, repeated_positions
+from charlm.ngram.probing import ProbingModel
+from charlm.spelling.judging import Float32, Int64, Reading, repeated_positions
 from charlm.spelling.lexicon import UNKNOWN
 from charlm.spelling.options import Options
 from charlm.spelling.pair import REACH, Pair
@@ -25,10 +26,11 @@ class PairJudge:
 
     reach = REACH
 
-    def __init__(self, pair: Pair, options: Options, rounds: int) -> None:
-        self._words, self._options = pair.words, options
+    def __init__(self, pair: Pair, model: ProbingModel, options: Options, rounds: int) -> None:
+        self._pair, self._words, self._options = pair, pair.words, options
+        self._log_unigrams = model.log_unigrams
         self._tails: list[list[int]] = [[]] * rounds
-        self.vectors, self.scores = pair.vectors, pair.scores
+        self.vectors = pair.vectors
 
     def take(self, table: Table, positions: Sequence[Position], lines: Sequence[str]) -> None:
         """Begin with the next part of the text."""
@@ -91,16 +93,32 @@ class PairJudge:
         return Reading(np.array(flat, dtype=np.int64), begins, ends, stops)
 
     def words(self, rows: Int64) -> Int64:
-        """Return the tokens of rows that are one each, and known to both."""
+        """Return the tokens of rows that are one each.
+
+        Words that the speller knows and the pair does not have its tokens, behind the pair's.
+        """
         texts, table = self._options.texts, self._table
         found = np.full(len(rows), -1, dtype=np.int64)
         options, positions = table.option[rows].tolist(), table.position[rows].tolist()
-        for place in np.flatnonzero(table.tokens[rows, 0] != UNKNOWN).tolist():
+        tokens = table.tokens[rows]
+        size, shares = self._pair.config.vocab_size, self._pair.log_unknown is not None
+        for place in np.flatnonzero(tokens[:, 0] != UNKNOWN).tolist():
             text, at = texts[options[place]], positions[place]
             if self._own[at]:
                 text = f"{text}'s"
-            found[place] = self._words.word(text, self._positions[at].case)
+            word = self._words.word(text, self._positions[at].case)
+            if word < 0 and shares and not self._own[at] and tokens[place, 1] < 0:
+                word = size + int(tokens[place, 0])
+            found[place] = word
         return found
+
+    def scores(self, vectors: Float32, words: Int64) -> Float32:
+        """Return the score of a word in each gap; words that the pair lacks share one."""
+        lacking = words - self._pair.config.vocab_size
+        known = lacking < 0
+        said = self._pair.scores(vectors, np.where(known, words, self._words.unknown))
+        shares = self._log_unigrams[np.where(known, UNKNOWN, lacking)]
+        return np.asarray(said + np.where(known, np.float32(0.0), shares))
 
 
 def _has_own(positions: Sequence[Position], at: int) -> bool:

@@ -26,7 +26,7 @@ from charlm.spelling.pair_judge import PairJudge
 from charlm.spelling.plausible import Plausibility, build_plausibility
 from charlm.spelling.weights import Weights
 
-PAIR_SHARE = 0.5  # of a pair in what words around say: chosen on text that was held out
+PAIR_SHARE = 0.3  # of a pair in what words around say, where nobody tried
 Array = npt.NDArray[Any]
 
 
@@ -60,13 +60,14 @@ class Speller:
     def with_pair(self, pair: Pair) -> Speller:
         """Return the speller with a pair of language models."""
         weights = dataclasses.replace(self.weights, cloze=PAIR_SHARE)
+        pair = pair.meeting(self.lexicon, self.model.log_unigrams)
         tensors = {**self.tensors, **pair.arrays}
         return dataclasses.replace(self, pair=pair, tensors=tensors, weights=weights)
 
     def judge(self) -> Judge | None:
         """Return what decides close calls of one text, from its beginning, if there is any."""
         if self.pair is not None:
-            return PairJudge(self.pair, self.candidates.options, ROUNDS)
+            return PairJudge(self.pair, self.model, self.candidates.options, ROUNDS)
         return None if self.cloze is None else ClozeJudge(self.cloze, self.model, ROUNDS)
 
 

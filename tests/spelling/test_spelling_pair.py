@@ -16,10 +16,11 @@ from charlm.spelling.pair import AHEAD, BACK, Pair, pair_arrays
 from charlm.spelling.pair_judge import PairJudge
 from charlm.spelling.pair_words import PairWords
 from charlm.spelling.sentences import Document
+from charlm.spelling.slips import add_slips, count_wrong
 from charlm.spelling.words import CAPITAL, CAPITALS, LOWER
 from charlm.store.checkpoint import load_model
 from charlm.tasks.train_speller_config import SpellerTrainConfig
-from charlm.tasks.train_speller_pair import open_pair
+from charlm.tasks.train_speller_pair import choose_share, open_pair
 from tests.cli.conftest import charlm as charlm
 from tests.spelling.making import SENTENCES, make_speller
 from tests.spelling.pairs import make_pair, make_tokenizer, save_half, save_pair, silent_pair
@@ -31,6 +32,7 @@ LINES = [
     "the office of the dog's freind)",
     "we wents to",
 ]
+PAIR = {"model": {}, "tokenizer": {}, "log_unknown": None}
 FORMS = [
     {},
     {"num_layers": 1, "cell": "gru"},
@@ -172,7 +174,7 @@ def readings(lines, *, tokenizer=None, chosen=None, times=1):
     """Return what a pair reads of lines, and the words at each gap."""
     speller = make_speller()
     pair = silent_pair(tokenizer or make_tokenizer())
-    judge = PairJudge(pair, speller.candidates.options, ROUNDS)
+    judge = PairJudge(pair, speller.model, speller.candidates.options, ROUNDS)
     corrector = Corrector(speller)
     document = Document(speller.candidates)
     positions = document.read(lines)
@@ -231,6 +233,36 @@ def test_a_pair_decides_a_close_call():
     assert heard(0.0, there=30.0) == heard(0.0, their=30.0)
 
 
+def test_words_that_a_pair_lacks_share_what_it_says_of_unknown_ones():
+    speller = make_speller()
+    text = "the the lazy lazy dog dog dog cat cat cat\n" * 2
+    pair = silent_pair(make_tokenizer(text), cat=5.0).meeting(
+        speller.lexicon, speller.model.log_unigrams
+    )
+    ids, unigrams = speller.lexicon.ids, np.exp(speller.model.log_unigrams)
+    known = [ids[word] for word in ("the", "lazy", "dog")]
+    size = speller.lexicon.vocab_size
+    lacking = unigrams[:size].sum() - unigrams[[1, 2, *known]].sum()
+    assert pair.log_unknown == pytest.approx(np.log(lacking), abs=1e-5)
+    judge = PairJudge(pair, speller.model, speller.candidates.options, ROUNDS)
+    vectors = np.zeros((2, 2 * pair.config.hidden_size), np.float32)
+    vocab = pair.words.tokenizer.vocab
+    found = judge.scores(
+        vectors, np.array([vocab.ids["dog"], pair.config.vocab_size + ids["garden"]])
+    )
+    # a pair that says the same of all tokens, but counts: log p p / p of dog and of garden
+    total = sum(vocab.counts)
+    assert found[0] == pytest.approx(0.0, abs=1e-5)
+    expected = 2 * np.log(1 / lacking) + np.log(unigrams[ids["garden"]]) - np.log(total)
+    assert found[1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_of_a_text_without_unknown_words_nothing_is_learnt_of_them():
+    speller = make_speller()
+    pair = make_pair(make_tokenizer("the lazy dog\n"))
+    assert pair.meeting(speller.lexicon, speller.model.log_unigrams).log_unknown is None
+
+
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_a_line_does_not_depend_on_how_lines_come(lowercase):
     tokenizer = make_tokenizer(lowercase=lowercase)
@@ -256,6 +288,7 @@ def test_a_pair_is_saved_with_the_speller(saved):
     restored = restore_speller(stored)
     assert restored.config == speller.config
     assert restored.weights == speller.weights
+    assert restored.pair.log_unknown == speller.pair.log_unknown
     assert restored.pair.config == speller.pair.config
     assert restored.pair.words.tokenizer.vocab.tokens == speller.pair.words.tokenizer.vocab.tokens
     for name, array in speller.tensors.items():
@@ -268,8 +301,10 @@ def test_a_pair_is_saved_with_the_speller(saved):
     [
         ({"pair": None}, "config.json, pair: expected a model and a tokenizer; copy the folder"),
         ({"pair": {"model": {}}}, "expected a model and a tokenizer; copy the folder again"),
-        ({"pair": {"model": {}, "tokenizer": 7}}, "expected a model and a tokenizer"),
-        ({"pair": {"model": {"cell": "x"}, "tokenizer": {}}}, "config.json, pair: cell must be"),
+        ({"pair": {**PAIR, "tokenizer": 7}}, "expected a model and a tokenizer"),
+        ({"pair": {**PAIR, "model": {"cell": "x"}}}, "config.json, pair: cell must be"),
+        ({"pair": {**PAIR, "log_unknown": "x"}}, "pair: 'x' is no share of unknown words"),
+        ({"pair": {**PAIR, "log_unknown": 5.0}}, "pair: 5.0 is no share of unknown words"),
         ({"model": {"hidden_size": 7}}, "has shape"),
         ({"model": {"num_layers": 1}}, "unknown"),
         ({"tokenizer": {"name": "char"}}, "the tokenizer of its pair"),
@@ -283,10 +318,8 @@ def test_what_does_not_fit_is_refused(saved, change, message):
     if "pair" in change or "cloze_words" in change:
         config |= change
     else:
-        pair = {name: dict(value) for name, value in config["pair"].items()}
-        for name, value in change.items():
-            pair[name] |= value
-        config["pair"] = pair
+        pair = config["pair"]
+        config["pair"] = pair | {name: pair[name] | value for name, value in change.items()}
     with pytest.raises(CheckpointError) as found:
         restore_speller(dataclasses.replace(stored, model_config=config))
     assert message in str(found.value)
@@ -311,6 +344,52 @@ def test_numbers_beyond_float16_are_refused():
     large = {**half, "output.weight": half["output.weight"] + 1e5}
     with pytest.raises(CheckpointError, match="numbers beyond 60,000; train both again"):
         pair_arrays(config, half, large)
+
+
+def test_slips_change_letters_of_words_alone():
+    lines = [line for line in SENTENCES.split("\n") if line]
+    typed = add_slips(lines)
+    assert typed == add_slips(lines)
+    assert typed != add_slips(lines, seed=1)
+    for line, other in zip(lines, typed, strict=True):
+        words, others = line.split(), other.split()
+        assert len(words) == len(others)
+        assert all(abs(len(one) - len(two)) < 2 for one, two in zip(words, others, strict=True))
+        assert [one for one in words if not one[0].islower()] == [
+            two for one, two in zip(words, others, strict=True) if not one[0].islower()
+        ]
+    wrong = sum(map(count_wrong, lines, typed))
+    assert 0.03 < wrong / len(" ".join(lines).split()) < 0.25
+
+
+def run_to_the_end(events):
+    """Return what events return, and the last of them."""
+    last = None
+    while True:
+        try:
+            last = next(events)
+        except StopIteration as end:
+            return end.value, last
+
+
+@pytest.mark.parametrize(("right", "is_heard"), [("there", True), ("their", False)])
+def test_a_pair_is_heard_as_far_as_it_serves(right, is_heard):
+    tokenizer = make_tokenizer(SENTENCES * 2)
+    pair = silent_pair(tokenizer, there=9.0, their=-9.0)
+    lines = [f"{right} {right} house {right} dog {right}"] * 200
+    speller, last = run_to_the_end(choose_share(make_speller().with_pair(pair), lines))
+    assert (speller.weights.cloze > 0.0) == is_heard
+    assert last.text.startswith(
+        f"the pair has a share of {speller.weights.cloze:.0%} in what words around say: of 1,200 "
+        "words held out, slips put in, "
+    )
+
+
+def test_few_lines_leave_the_share_as_it_is():
+    speller = make_speller().with_pair(make_pair())
+    with pytest.raises(StopIteration) as end:
+        next(choose_share(speller, ["few words"]))
+    assert end.value.value is speller
 
 
 @pytest.fixture

@@ -36,11 +36,12 @@ class Uniforms:
             self._block = self._generator.random(_BLOCK).tolist()[::-1]
         return self._block.pop()
 
-    def take(self, count: int) -> npt.NDArray[np.float64]:
-        """Return the next `count` numbers: those that `next` would return one by one."""
-        held = [self._block.pop() for _ in range(min(count, len(self._block)))]
-        fresh: npt.NDArray[np.float64] = self._generator.random(count - len(held))
-        return np.concatenate([held, fresh]) if held else fresh
+    def fill(self, room: npt.NDArray[np.float64]) -> None:
+        """Write the next numbers to `room` (count,): those that `next` would return one by one."""
+        held = min(len(room), len(self._block))
+        for place in range(held):
+            room[place] = self._block.pop()
+        self._generator.random(out=room[held:])
 
 
 def draw(

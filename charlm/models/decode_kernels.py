@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import logging
 import os
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 FEW_ROWS = 8  # up to so many rows weights are read for each, and a layer is one kernel
 MOST_UNITS = 8_192  # of a layer, whose weights are counted in 32 bits
@@ -26,7 +29,21 @@ def is_there(device: torch.device) -> bool:
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if device.type != "cuda" and not interpreted:
         return False
-    return importlib.util.find_spec("triton") is not None
+    if importlib.util.find_spec("triton") is None:
+        return False
+    try:
+        return _runs(device)
+    except Exception as error:  # whatever Triton lacks here: a C compiler, a newer GPU
+        logger.info("decoding without kernels of our own: %s", error)
+        return False
+
+
+def _runs(device: torch.device) -> bool:
+    """Return whether a small product comes out right."""
+    row, weight = torch.arange(16.0, device=device)[None], torch.eye(16, device=device)
+    out = torch.empty_like(row)
+    linear_few(row, weight, None, out)
+    return bool(torch.equal(out, row))
 
 
 def _power(number: int) -> int:

@@ -23,8 +23,8 @@ from charlm.models.decode_step import StepNetwork, StepState, products
 
 logger = logging.getLogger(__name__)
 
-# Steps that are asked for at once, at most: the fewer rows, the more.
-LONGEST, LONG, FEW_ROWS = 256, 64, 16
+# Steps that are asked for at once, at most; fewer where their numbers would take much memory.
+LONGEST, LONG, MANY_ROWS = 256, 32, 4_096
 UNROLLED = 16  # steps of the longer of two graphs
 
 
@@ -53,7 +53,7 @@ class Steps:
     def __init__(self, network: StepNetwork, draw: Draw, rows: int, key: Hashable = None) -> None:
         """Make the buffers and capture the steps; `key` is for whoever keeps them."""
         self.network, self.draw, self.rows, self.key = network, draw, rows, key
-        self.length = LONGEST if rows <= FEW_ROWS else LONG
+        self.length = LONGEST if rows <= MANY_ROWS else LONG
         device = network.output_bias.device
         self.device = device
         ring = (2 * self.length, rows)
@@ -188,9 +188,10 @@ class Flow:
     def ask(self, count: int) -> None:
         """Ask for so many steps, at most `steps.length`; two may be on their way at a time."""
         steps, turn = self.steps, self._turn
-        drawn = self._drawn[turn].numpy()
-        for column, stream in enumerate(self._uniforms):
-            drawn[:count, column] = stream.take(count)
+        drawn = np.empty((steps.rows, count))
+        for room, stream in zip(drawn, self._uniforms, strict=True):
+            stream.fill(room)
+        self._drawn[turn][:count].numpy()[...] = drawn.T
         begin = turn * steps.length
         part = slice(begin, begin + count)
         steps.uniforms[part].copy_(self._drawn[turn][:count], non_blocking=True)

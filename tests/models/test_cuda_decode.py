@@ -241,6 +241,11 @@ def test_beams_and_mixtures_run_on_it(lstm):
 
 def test_numbers_taken_at_once_are_those_taken_one_by_one():
     one, many = Uniforms(3, 1), Uniforms(3, 1)
-    single = [one.next() for _ in range(600)]
-    mixed = [many.next(), *many.take(400).tolist(), many.next(), *many.take(198).tolist()]
+    single = [one.next() for _ in range(601)]
+    mixed = []
+    for count in (400, 0, 198):
+        room = np.empty(count)
+        mixed.append(many.next())
+        many.fill(room)
+        mixed += room.tolist()
     assert mixed == single

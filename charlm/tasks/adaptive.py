@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 IdArray = npt.NDArray[np.integer[Any]]
 Float64 = npt.NDArray[np.float64]
+Scorer = Callable[[IdArray, DynamicSettings], Float64]
 
 # Where no text is given to learn gradient sizes from, the model writes one.
 OWN_TOKENS = 4000
@@ -108,20 +110,32 @@ def adapted(
     network = open_network(opened, "--dynamic")
     sample = _own_text(opened) if tuning is None else tuning[:TUNING_TOKENS]
     with blas_threads(network.threads):
-        sizes = GradientSizes(network.config, network.tensors, sample, segment=settings.segment)
+        score = _scorer(opened, network, sample, settings.segment)
         if tuning is not None:
-            settings = _tune(network, tuning[:TUNING_TOKENS], sizes, settings)
-        scores = dynamic_scores(network.config, network.tensors, ids, sizes, settings)
-    return scores, settings
+            settings = _tune(score, tuning[:TUNING_TOKENS], settings)
+        return score(ids, settings), settings
 
 
-def _tune(
-    network: Network, ids: IdArray, sizes: GradientSizes, settings: DynamicSettings
-) -> DynamicSettings:
+def _scorer(opened: OpenModel, network: Network, sample: IdArray, segment: int) -> Scorer:
+    """Return dynamic evaluation, on the device of the model, by gradient sizes from a sample."""
+    device = getattr(opened.model, "device", None)
+    if device is None:
+        sizes = GradientSizes(network.config, network.tensors, sample, segment=segment)
+        return lambda ids, settings: dynamic_scores(
+            network.config, network.tensors, ids, sizes, settings
+        )
+    from charlm.models import dynamic
+
+    reader = dynamic.SegmentReader(network.config, network.tensors, device)
+    there = dynamic.gradient_sizes(reader, sample, segment=segment)
+    return lambda ids, settings: dynamic.dynamic_scores(reader, ids, there, settings)
+
+
+def _tune(score: Scorer, ids: IdArray, settings: DynamicSettings) -> DynamicSettings:
     """Return the rate and then the decay, of a few, under which a text is likeliest."""
 
     def total(candidate: DynamicSettings) -> float:
-        value = float(dynamic_scores(network.config, network.tensors, ids, sizes, candidate).sum())
+        value = float(score(ids, candidate).sum())
         logger.info("%s: %.4f nats a token", candidate, -value / len(ids))
         return value
 
@@ -137,4 +151,6 @@ def _own_text(opened: OpenModel) -> IdArray:
 
     config = SamplingConfig(max_new_tokens=OWN_TOKENS, temperature=1.0, seed=0)
     model: Any = opened.model
-    return np.array([token.id for token in generate(model, [], config)])
+    of_device = getattr(model, "generate", None)  # a GPU draws on its own
+    tokens = of_device([], config) if of_device else generate(model, [], config)
+    return np.array([token.id for token in tokens])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _WORD = re.compile(r"(?<!\S)[^\W\d_]{2,}")
-_CHANCE = 0.025  # of a slip, a letter of a word
+_CHANCE = 0.04  # of a slip, a letter of a word
 
 
 def add_slips(lines: Sequence[str], seed: int = 0) -> list[str]:

@@ -17,7 +17,7 @@ from charlm.text.tokenizers.word import WordTokenizer
 
 SHARES = (0.3, 0.15, 0.45, 0.6, 0.0)
 """Tried in this order; of equal ones the first is taken. With 0 the pair is not heard."""
-_MOST_CHARS, _LEAST_CHARS = 60_000, 5_000
+_MOST_CHARS, _LEAST_CHARS = 100_000, 5_000
 _BLOCK, _TOGETHER = 20, 100  # lines
 
 
@@ -32,9 +32,7 @@ def open_pair(name: str) -> tuple[Pair, str]:
     tokenizer = _require_words(opened)
     other, missing = open_backward(opened)
     if other is None:
-        raise TaskError(
-            f"{opened.name} has no backward model, found the forward one alone; {missing}"
-        )
+        raise TaskError(f"{opened.name} has no backward model beside it; {missing}")
     config = model_config(opened.stored)
     arrays = pair_arrays(config, opened.stored.tensors(), other.stored.tensors())
     return Pair(config, tokenizer, arrays), opened.name

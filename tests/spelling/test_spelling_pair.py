@@ -413,6 +413,21 @@ def test_a_speller_keeps_its_pair_when_that_is_gone(charlm, home):
     assert charlm("doctor", "own")[0] == 0
 
 
+def test_a_pair_is_trained_and_heard(charlm, home):
+    pytest.importorskip("torch")
+    sizes = ("--hidden-size", "16", "--embedding-dim", "8", "--bptt", "8", "--batch-size", "4")
+    limits = ("--max-steps", "40", "--precision", "float32", "--threads", "1")
+    words = ("--tokenizer", "word", "--lowercase", "--bidirectional")
+    text = home / "text.txt"
+    assert charlm("train", "lm", text, "-o", "two", "-q", *words, *sizes, *limits)[0] == 0
+    status, _, err = charlm("train", "speller", text, "-o", "own", "--pair", "two")
+    assert status == 0, err
+    stored = load_model(home / "checkpoints" / "own")
+    assert stored.model_config["pair"]["model"]["hidden_size"] == 16
+    line = "it tok them about ten minuets"
+    assert charlm("spell", "-m", "own", line)[1] == "it took them about ten minutes\n"
+
+
 @pytest.mark.parametrize("name", ["char", "bpe", "whitespace"])
 def test_a_pair_of_other_tokens_is_refused(home, name):
     tokenizer = make_tokenizer(SENTENCES * 5, name=name, lowercase=False)
@@ -433,8 +448,7 @@ def test_a_model_alone_is_refused(home):
     with pytest.raises(TaskError) as found:
         open_pair("one")
     assert str(found.value) == (
-        "one has no backward model, found the forward one alone; "
-        "charlm train lm CORPUS --bidirectional trains both"
+        "one has no backward model beside it; charlm train lm CORPUS --bidirectional trains both"
     )
     with pytest.raises(TaskError, match="charlm train --resume --name begun goes on with it"):
         open_pair("begun")

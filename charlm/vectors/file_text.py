@@ -1,4 +1,4 @@
-"""Word vectors as text, a word and its numbers a line: word2vec's with a header, GloVe's without."""
+"""Word vectors as text, a word and its numbers a line; word2vec puts a header above, GloVe none."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import lzma
 import os
@@ -10,6 +11,8 @@ import random
 import time
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from charlm.tasks.train import train_language_model
 from charlm.tasks.train_events import StepRecord, TrainResult
@@ -46,6 +49,9 @@ class Bench:
     def begin(self, part: str) -> None:
         """Say which part comes."""
         self.part, self.begun = part, time.monotonic()
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()  # what the parts before held
         if not self.as_json:
             print(f"\n== {part} ==", flush=True)
 

@@ -76,8 +76,8 @@ class SegmentReader:
             log_probs, after = self._log_probs(embedded, targets)
             gradients = torch.autograd.grad(-log_probs.sum(), weights)
         for old, new in zip(self.state, after, strict=True):
-            for part, found in zip(old, new, strict=True):
-                part.copy_(found.detach())
+            for part, carried in zip(old, new, strict=True):
+                part.copy_(carried.detach())
         found = dict(zip(names, gradients, strict=True))
         if self.by_row:
             found[EMBEDDING] = found[EMBEDDING][:, 0]

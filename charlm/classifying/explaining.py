@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from charlm.classifying.classifier import Classifier, log_odds
+import numpy as np
+
+from charlm.classifying.classifier import Array, Classifier, log_odds, sum_all
+from charlm.classifying.recurrent import TOGETHER
 from charlm.classifying.words import split_words
 
 MOST_WORDS = 400  # of a text that are explained: each asks for the text once more
@@ -32,13 +37,36 @@ def explain(classifier: Classifier, text: str, label: int) -> list[Influence]:
     spans = word_spans(text, lowercase=classifier.config.lowercase)
     words = [text for _, _, text in spans]
     told = spans[:MOST_WORDS]
-    without = [words[:place] + words[place + 1 :] for place in range(len(told))]
-    odds = log_odds(classifier.logits([words, *without]), label)
-    lost = odds[0] - odds[1:]
+    if not told:
+        return []
+    odds = log_odds(_without_each(classifier, words, len(told)), label)
+    lost = log_odds(classifier.logits([words]), label) - odds
     return [
         Influence(*span, float(influence))
         for span, influence in zip(told, lost.tolist(), strict=True)
     ]
+
+
+def _without_each(classifier: Classifier, words: Sequence[str], number: int) -> Array:
+    """Return (number, labels): the logits of a text without each of its first words in turn.
+
+    Only the n-grams around a word go with it, and layers read no more than the beginning of a
+    text: so a long text is not asked for as often as it has words.
+    """
+    parts = []
+    if classifier.linear is not None:
+        reach = classifier.config.longest_ngram - 1
+        near = [(words[max(0, p - reach) : p], words[p + 1 : p + 1 + reach]) for p in range(number)]
+        with_it = [[*left, words[p], *right] for p, (left, right) in enumerate(near)]
+        both = classifier.linear.logits(with_it + [[*left, *right] for left, right in near])
+        parts.append(classifier.linear.logits([words]) + both[number:] - both[:number])
+    if classifier.recurrent is not None:
+        read = words[: classifier.config.longest + 1]
+        size = max(1, TOGETHER // max(1, len(read)))
+        texts = ([*read[:place], *read[place + 1 :]] for place in range(number))
+        groups = iter(lambda: list(itertools.islice(texts, size)), [])
+        parts.append(np.concatenate([classifier.recurrent.logits(group) for group in groups]))
+    return sum_all(parts)
 
 
 def word_spans(text: str, *, lowercase: bool = True) -> list[tuple[int, int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +15,12 @@ MOST_BYTES = 1 << 20
 
 
 def read_stdin() -> str:
-    """Return all of standard input; bytes that are not UTF-8 become U+FFFD, with one warning."""
+    """Return all of standard input; bytes that are not UTF-8 become U+FFFD, with one warning.
+
+    A byte order mark before it is none of the text.
+    """
     data = sys.stdin.buffer.read()
-    return _decode(data, "standard input")
+    return _decode(data.removeprefix(BOM_UTF8), "standard input")
 
 
 def stdin_lines() -> Iterator[str]:
@@ -48,7 +52,10 @@ def stdin_batches() -> Iterator[list[str]]:
 
 
 class _LineDecoder:
-    """Lines of bytes to text, with a warning at the first that is not UTF-8."""
+    """Lines of bytes to text, with a warning at the first that is not UTF-8.
+
+    A byte order mark before the first line is none of its text.
+    """
 
     def __init__(self) -> None:
         self._number = 0
@@ -59,6 +66,8 @@ class _LineDecoder:
 
     def _decode(self, line: bytes) -> str:
         self._number += 1
+        if self._number == 1:
+            line = line.removeprefix(BOM_UTF8)
         try:
             return line.decode("utf-8")
         except UnicodeDecodeError:

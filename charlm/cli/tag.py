@@ -65,7 +65,8 @@ def _tagged(opened: OpenTagger, text: tuple[str, ...], form: str) -> Iterator[li
     from charlm.tasks.tag import tag_annotated, tag_lines
 
     if form == "conllu":
-        for one in tag_annotated(opened.tagger, [read_stdin()], "standard input"):
+        annotated = read_stdin().replace("\r\n", "\n")  # else the last column ends in \r
+        for one in tag_annotated(opened.tagger, [annotated], "standard input"):
             yield [one]
         return
     for lines in _batches(text):

@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 from charlm.classifying.classifier import Classifier, log_odds
 from charlm.classifying.config import ClassifierConfig
 from charlm.classifying.explaining import MOST_WORDS, explain, word_spans
+from charlm.classifying.folder import restore_classifier
 from charlm.classifying.linear import build_bags
 from charlm.classifying.words import split_words
 from charlm.render.classes import explained
+from charlm.store.checkpoint import load_model
 from charlm.tasks.classify import Classified
+from charlm.tasks.train_classifier import train_classifier
+from charlm.tasks.train_classifier_config import ClassifierTrainConfig
+
+from .conftest import labelled_lines
 
 WEIGHTS = {"good": 2.0, "bad": -1.6, "film": 0.1}
 
@@ -50,6 +56,35 @@ def test_a_text_without_words_has_nothing_to_explain(classifier):
 def test_only_the_first_words_of_a_long_text_are_explained(classifier):
     found = explain(classifier, "good " * (MOST_WORDS + 50), 1)
     assert (len(found), found[-1].start) == (MOST_WORDS, 5 * (MOST_WORDS - 1))
+
+
+WORDS = ["a", "the", "good", "bad", "fine", "poor", "film", "book", ",", "."]
+
+
+@pytest.fixture(scope="module")
+def both_branches(tmp_path_factory):
+    """A classifier of n-grams of three words and letters, and of layers that read six words."""
+    home = tmp_path_factory.mktemp("both")
+    (home / "r.txt").write_text("\n".join(labelled_lines()) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHARLM_HOME", str(home))
+        config = ClassifierTrainConfig(
+            ngrams=3, longest=6, hidden_size=4, word_dim=4, subword_dim=4, epochs=2, threads=1
+        )
+        list(train_classifier([str(home / "r.txt")], config, name="r"))
+        return restore_classifier(load_model(home / "checkpoints" / "r"))
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12))
+def test_a_word_left_out_is_a_text_without_it(both_branches, words):
+    """What is asked near a word alone gives what asking the whole text without it does."""
+    assert both_branches.linear
+    assert both_branches.recurrent
+    found = explain(both_branches, " ".join(words), 1)
+    without = [words[:place] + words[place + 1 :] for place in range(len(words))]
+    odds = log_odds(both_branches.logits([words, *without]), 1)
+    told = [one.influence for one in found]
+    np.testing.assert_allclose(told, odds[0] - odds[1:], atol=2e-5)
 
 
 def test_log_odds_by_hand():

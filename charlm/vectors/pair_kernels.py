@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from charlm.vectors.kernels import _kernel
+from charlm.vectors.compiled import kernel
 
 
-@_kernel
+@kernel
 def pair_keys(words, size, window, out):
     """Write a key for each pair of words at most `window` apart in one text; return how many.
 
@@ -32,7 +32,7 @@ def pair_keys(words, size, window, out):
     return count
 
 
-@_kernel
+@kernel
 def follower_keys(words, size, out):
     """Write `a * size + b` for each word a that b follows in one text; return how many."""
     count = 0
@@ -44,7 +44,7 @@ def follower_keys(words, size, out):
     return count
 
 
-@_kernel
+@kernel
 def sum_sorted(keys, count, weights, pairs, sums):
     """Add up the weights of equal pairs among sorted keys `pair * weights.size + which`."""
     found = 0
@@ -61,7 +61,7 @@ def sum_sorted(keys, count, weights, pairs, sums):
     return found
 
 
-@_kernel
+@kernel
 def merge(pairs_a, sums_a, pairs_b, sums_b, pairs, sums):
     """Merge two sorted lists of pairs, adding the sums of equal ones; return how many are left."""
     i, j, found = 0, 0, 0
@@ -80,7 +80,7 @@ def merge(pairs_a, sums_a, pairs_b, sums_b, pairs, sums):
     return found
 
 
-@_kernel
+@kernel
 def join_pairs(words, starts, seconds, joined, out):
     """Write words with the known pairs among them joined, from left to right; return how many.
 
@@ -109,7 +109,7 @@ def join_pairs(words, starts, seconds, joined, out):
     return count
 
 
-@_kernel
+@kernel
 def glove(
     first, last, stride, offset, rows, columns, logs, shares, w, c, w_squares, c_squares, rate, told
 ):
@@ -154,7 +154,7 @@ def glove(
             cj[dim] -= pull / math.sqrt(gj[dim])
 
 
-@_kernel
+@kernel
 def positive_product(first, last, starts, columns, logs, row_part, column_part, x, y):
     """Write rows `first` to `last` of `max(0, logs - row_part - column_part) @ x` to y.
 

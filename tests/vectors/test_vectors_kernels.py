@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.vectors import kernels, simd
+from charlm.vectors import simd, steps
 from charlm.vectors.sampling import padded
 
 ROWS, DIM = 12, 20
@@ -40,7 +40,7 @@ def _step(w, c, inputs, outputs, rate):
     room = 4 * len(outputs) + 64
     logits, factors = np.zeros(room, w.dtype), np.zeros(room, w.dtype)
     spare = np.zeros((4, w.shape[1]), w.dtype)
-    return kernels.step(
+    return steps.step(
         len(inputs),
         w,
         ins.ctypes.data,
@@ -71,7 +71,7 @@ def test_a_step_follows_the_published_gradient(inputs, negatives, dtype, toleran
 @pytest.mark.parametrize("logit", [0.0, 6.0, -6.0, 30.0, -30.0, 1e4, -1e4, 3e38])
 def test_the_sigmoid_is_safe_at_its_ends(logit):
     logits, factors = np.full(16, logit, np.float32), np.zeros(16, np.float32)
-    kernels.gradients(logits, factors, 1, 2, 0.5)
+    steps.gradients(logits, factors, 1, 2, 0.5)
     down = 1 / (1 + np.exp(-min(max(float(logit), -700), 700)))
     assert factors[0] == pytest.approx(0.5 * (1 - down), abs=1e-7)
     assert factors[1] == pytest.approx(-0.5 * down, abs=1e-7)

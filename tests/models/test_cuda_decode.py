@@ -1,5 +1,8 @@
 """Decoding on a device: on the CPU it equals the NumPy engine, token by token."""
 
+import contextlib
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -249,3 +252,77 @@ def test_numbers_taken_at_once_are_those_taken_one_by_one():
         many.fill(room)
         mixed += room.tolist()
     assert mixed == single
+
+
+class Recorded:
+    """A CUDA graph that counts the steps it was captured with, and makes them when replayed."""
+
+    def __init__(self):
+        self.steps, self.count = None, 0
+
+    def replay(self):
+        for _ in range(self.count):
+            self.steps()
+
+
+@pytest.fixture
+def captured(monkeypatch):
+    """Let steps be captured on the CPU, by graphs of the kind above; return all graphs."""
+    graphs = []
+
+    @contextlib.contextmanager
+    def capture(graph):
+        def count(self):
+            graph.steps, graph.count = functools.partial(real, self), graph.count + 1
+
+        real = Steps._steps
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Steps, "_steps", count)
+            yield
+        graphs.append(graph)
+
+    class Capturing(Steps):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self._capture()
+
+    class Stream:
+        def __init__(self, device=None):
+            pass
+
+        def wait_stream(self, other):
+            pass
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", contextlib.nullcontext)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recorded)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(cuda_decode, "Steps", Capturing)
+    return graphs
+
+
+def test_captured_steps_make_the_same_tokens(captured, lstm):
+    engine, decoder = lstm
+    config = SamplingConfig(max_new_tokens=75, seed=2, num_samples=3, repetition_penalty=1.2)
+    assert told(decoder.generate([3], config)) == told(generate(engine, [3], config))
+    assert sorted(graph.count for graph in captured) == [1, 16]
+    assert decoder.way(3) == "a graph of whole steps"
+    assert told(decoder.generate([3], config)) == told(generate(engine, [3], config))
+    assert len(captured) == 2
+
+
+def test_steps_that_cannot_be_captured_are_made_all_the_same(captured, lstm, monkeypatch, caplog):
+    def refuse(graph):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(torch.cuda, "graph", refuse)
+    engine, decoder = lstm
+    config = SamplingConfig(max_new_tokens=20, seed=2)
+    with caplog.at_level("INFO"):
+        assert told(decoder.generate([3], config)) == told(generate(engine, [3], config))
+    assert decoder.way(1) == "one operation at a time"
+    assert caplog.messages == [
+        "decoding without a CUDA graph: operation not permitted when stream is capturing"
+    ]

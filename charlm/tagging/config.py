@@ -34,6 +34,7 @@ class TaggerConfig:
     words: int = setting(0, "words seen in training", ge=0, le=10_000_000)
     known: int = setting(0, "words with vectors of their own", ge=0, le=10_000_000)
     crf: bool = setting(False, "weigh whole sequences of tags")
+    whole_spans: bool = setting(False, "of these only such whose spans begin before they go on")
     members: int = setting(1, "networks whose weights of tags are averaged", ge=1, le=64)
     vocab_size: int = _OF_INPUT["vocab_size"]
     word_dim: int = _OF_INPUT["word_dim"]

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charlm.tagging.moves import Moves
+
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
@@ -26,6 +28,14 @@ class CRF:
     after: FloatArray
     first: FloatArray
     last: FloatArray
+
+    def within(self, moves: Moves) -> CRF:
+        """Return the same weights, with none at all where a sequence may not go."""
+        return CRF(
+            np.where(moves.after, self.after, -np.inf),
+            np.where(moves.first, self.first, -np.inf),
+            np.where(moves.last, self.last, -np.inf),
+        )
 
     def best(self, scores: FloatArray) -> npt.NDArray[np.int64]:
         """Return the tags of the sequence that weighs most; of equal ones the earliest tags.

@@ -15,6 +15,7 @@ from charlm.engine.layers import Float32
 from charlm.engine.word_input import WordInput
 from charlm.tagging.config import INPUT, RNN, TaggerConfig
 from charlm.tagging.crf import CRF
+from charlm.tagging.moves import legal_moves
 
 TOGETHER = 16_384  # words that are read together
 
@@ -118,7 +119,8 @@ def _mean_crf(config: TaggerConfig, tensors: Mapping[str, Float32]) -> CRF:
         np.mean([tensors[f"{member}.crf.{part}"] for member in range(config.members)], axis=0)
         for part in ("after", "first", "last")
     ]
-    return CRF(*means)
+    crf = CRF(*means)
+    return crf.within(legal_moves(config.tags)) if config.whole_spans else crf
 
 
 def _together(sentences: Sequence[Sequence[str]]) -> Iterator[Sequence[Sequence[str]]]:

@@ -12,6 +12,7 @@ from typing import Any
 from charlm.base.errors import CorpusError
 from charlm.metrics.spans import is_bio
 from charlm.tagging.config import MOST_TAGS, TaggerConfig
+from charlm.tagging.moves import are_followed
 from charlm.tagging.reading import Sentence, read_sentences
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
 from charlm.tasks.train_tagger_vectors import GivenVectors
@@ -101,11 +102,13 @@ def settle_form(
     within = SubwordConfig(affixes=config.affixes, max_ngram=config.max_ngram)
     numbers = count_parts(counts, within)
     parts = sorted(part for part, times in numbers.items() if times >= config.min_part_count)
+    crf = is_bio(tags) if config.crf is None else config.crf
     form = TaggerConfig(
         tags=tuple(tags),
         column=data.sentences[0].column,
         words=len(words),
-        crf=is_bio(tags) if config.crf is None else config.crf,
+        crf=crf,
+        whole_spans=crf and is_bio(tags) and are_followed(one.tags for one in data.sentences),
         members=config.members,
         known=len(known),
         vocab_size=len(known) + 1,

@@ -7,6 +7,7 @@ stands between words is read as it is in the line, and a word in the case that i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -44,32 +45,22 @@ class PairJudge:
     ) -> list[tuple[int, ...]]:
         """Return what stands behind each word, up to the next, or before the first of a line."""
         behind = [_NONE] * len(positions)
-        places = [at for at, one in enumerate(positions) if one.key[0] != "\0" and one.line >= 0]
-        for at, following in zip(places, [*places[1:], None], strict=True):
-            one = positions[at]
-            line = lines[one.line]
-            start = one.end
-            if self._own[at]:
-                start = positions[at + 1].end
-            other = None if following is None else positions[following]
-            if other is not None and other.line == one.line:
-                behind[at] = self._words.between(line[start : other.start])
-            else:
-                behind[at] = self._words.between(line[start:], last=True)
-        for at, one in enumerate(positions):
-            if one.key == START_KEY:
-                behind[at] = self._before_line(positions, at, lines)
+        places = [at for at, one in enumerate(positions) if _is_word(one)]
+        for number, group in groupby(places, key=lambda at: positions[at].line):
+            words, line = list(group), lines[number]
+            begins = [positions[at].start for at in words]
+            ends = [positions[at + 1 if self._own[at] else at].end for at in words]
+            behind[self._mark_before(words[0])] = self._words.between(line[: begins[0]], first=True)
+            for at, end, begin in zip(words, ends, begins[1:], strict=False):
+                behind[at] = self._words.between(line[end:begin])
+            behind[words[-1]] = self._words.between(line[ends[-1] :], last=True)
         return behind
 
-    def _before_line(
-        self, positions: Sequence[Position], at: int, lines: Sequence[str]
-    ) -> tuple[int, ...]:
-        for one in positions[at + 1 :]:
-            if one.key == START_KEY:
-                break
-            if one.line >= 0 and one.key[0] != "\0":
-                return self._words.between(lines[one.line][: one.start], first=True)
-        return _NONE
+    def _mark_before(self, at: int) -> int:
+        """Return where the line of a position has the mark of its beginning."""
+        while self._positions[at].key != START_KEY:
+            at -= 1
+        return at
 
     def read(self, chosen: Int64, number: int) -> Reading:
         """Return the part as it reads with these rows chosen."""
@@ -82,7 +73,7 @@ class PairJudge:
             if one.key == START_KEY:
                 if not self._repeated[at] and flat[-1:] != [words.end]:
                     flat.append(words.end)
-            elif one.key[0] != "\0" and one.line >= 0:
+            elif _is_word(one):
                 text = texts[options[at]]
                 flat += words.words(f"{text}'s" if self._own[at] else text, one.case)
             end = len(flat)
@@ -95,7 +86,8 @@ class PairJudge:
     def words(self, rows: Int64) -> Int64:
         """Return the tokens of rows that are one each.
 
-        Words that the speller knows and the pair does not have its tokens, behind the pair's.
+        A word that the speller knows and the pair does not has the speller's token, counted on
+        from the pair's last.
         """
         texts, table = self._options.texts, self._table
         found = np.full(len(rows), -1, dtype=np.int64)
@@ -119,6 +111,10 @@ class PairJudge:
         said = self._pair.scores(vectors, np.where(known, words, self._words.unknown))
         shares = self._log_unigrams[np.where(known, UNKNOWN, lacking)]
         return np.asarray(said + np.where(known, np.float32(0.0), shares))
+
+
+def _is_word(position: Position) -> bool:
+    return position.line >= 0 and position.key[0] != "\0"
 
 
 def _has_own(positions: Sequence[Position], at: int) -> bool:

@@ -1,10 +1,13 @@
 """A pair of language models as a speller's second opinion."""
 
 import dataclasses
+import functools
 import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from charlm.base.errors import CheckpointError, ConfigError, TaskError
 from charlm.engine.config import LanguageModelConfig
@@ -274,6 +277,27 @@ def test_a_line_does_not_depend_on_how_lines_come(lowercase):
     for one, other in zip(one_by_one, at_once, strict=True):
         gains = [[judged.gain for judged in line.judgements] for line in (one, other)]
         np.testing.assert_allclose(*gains, atol=1e-4)
+
+
+@functools.cache
+def speller_with_pair():
+    return make_speller().with_pair(make_pair(make_tokenizer(lowercase=False)))
+
+
+PARTS = st.sampled_from(
+    ["Teh", "the", "office", "dog's", "“", "’s", ",", " ", " ", ".", "alot", "7"]
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(PARTS | st.text(max_size=4), max_size=12).map("".join), max_size=5))
+def test_any_text_is_read(lines):
+    found = Corrector(speller_with_pair()).correct(lines)
+    assert [line.text for line in found] == lines
+    corrector = Corrector(speller_with_pair())
+    assert [corrector.correct([line])[0].corrected for line in lines] == [
+        line.corrected for line in found
+    ]
 
 
 @pytest.fixture

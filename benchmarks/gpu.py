@@ -1,14 +1,15 @@
 """Every figure that needs a GPU, and before them the checks that it computes what the CPU does.
 
-    python benchmarks/gpu.py DATA [--part NAME…] [--json] [--home FOLDER] [--limit SECONDS]
-                                  [--set PART.NAME=VALUE…]
+    python benchmarks/gpu.py DATA [--part NAME…] [--json] [--home FOLDER] [--set PART.NAME=VALUE…]
+                                  [--limit SECONDS] [--resume]
     python benchmarks/gpu.py --dry-run
 
 DATA is a folder with tinyshakespeare/input.txt, ptb/ptb.{train,valid,test}.txt, wiki8/wiki8 and
 the questions of `gpu_vectors.py`, as they are or with .xz; what is not there is named and left
 out. Each part prints its figures as it gets them; the three that learn a text take its minutes and
-some more for judging, or with --limit fit into so many seconds. `--set ptb.bptt=100` changes a
-setting of a part. --dry-run goes every path with toys, on the CPU; its figures mean nothing.
+some more for judging. Where a command may not run so long, --limit stops a training after so many
+seconds, and --resume with the same --home goes on with it. `--set ptb.bptt=100` changes a setting
+of a part. --dry-run goes every path with toys, on the CPU; its figures mean nothing.
 
 It needs neither an installed charlm nor the libraries of its command line: NumPy, numba and
 PyTorch. Exit status: 0 done, 1 if a check or a part failed.
@@ -83,7 +84,8 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true", help="toys on the CPU")
     parser.add_argument("--json", action="store_true", help="one JSON object a figure")
     parser.add_argument("--home", type=Path, help="folder for models and unpacked texts")
-    parser.add_argument("--limit", type=float, help="seconds that a part may take")
+    parser.add_argument("--limit", type=float, help="seconds after which a training stops")
+    parser.add_argument("--resume", action="store_true", help="go on with stopped trainings")
     parser.add_argument("--set", nargs="+", default=[], metavar="PART.NAME=VALUE")
     options = parser.parse_args()
     if not options.dry_run and options.data is None:
@@ -100,6 +102,7 @@ def main() -> int:
             device="cpu" if options.dry_run else "cuda",
             as_json=options.json,
             limit=options.limit,
+            resume=options.resume,
             changed=changes(options.set),
         )
         return run(bench, options.part)

@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ class Bench:
         data: the folder of data sets; None in a dry run, which makes up its texts.
         home: where models and unpacked texts go.
         changed: settings of a part from `--set PART.NAME=VALUE`.
-        limit: seconds that a part may take, None for as long as it needs.
+        limit: seconds after which a training stops, to go on in a later call; None for never.
+        resume: go on with the trainings that were stopped.
     """
 
     data: Path | None
@@ -41,6 +43,7 @@ class Bench:
     device: str
     as_json: bool = False
     limit: float | None = None
+    resume: bool = False
     changed: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     part: str = ""
     failed: list[str] = dataclasses.field(default_factory=list)
@@ -80,11 +83,9 @@ class Bench:
             words.append("  ".join(f"{key} {_shown(value)}" for key, value in rest.items()))
         print("  ".join(words), flush=True)
 
-    def left(self, wanted: float, reserve: float) -> float:
-        """Return the seconds to train for: those wanted, or what the limit leaves."""
-        if self.limit is None:
-            return wanted
-        return max(5.0, min(wanted, self.limit - (time.monotonic() - self.begun) - reserve))
+    def is_late(self) -> bool:
+        """Return whether the part has taken all the time that it may."""
+        return self.limit is not None and time.monotonic() - self.begun > self.limit
 
     def settings(self, defaults: dict[str, Any]) -> dict[str, Any]:
         """Return a part's settings, in a dry run those of a toy."""
@@ -131,14 +132,22 @@ def _shown(value: Any) -> str:
 def train(
     bench: Bench, specs: list[Path], name: str, settings: dict[str, Any]
 ) -> tuple[list[StepRecord], TrainResult]:
-    """Train a language model as `charlm train lm` does, without its command line."""
+    """Train a language model as `charlm train lm` does, without its command line.
+
+    Where the part is late it is interrupted, as by SIGTERM, and saved.
+    """
     os.environ["CHARLM_HOME"] = str(bench.home)
     config = TrainConfig(**{"device": bench.device} | settings)
-    records, result = [], None
-    events = train_language_model([str(spec) for spec in specs], config, name=name, overwrite=True)
+    records, result, told = [], None, False
+    begun = bench.resume and (bench.home / "checkpoints" / name / "resume").is_dir()
+    how = {"resume": True} if begun else {"overwrite": True}
+    events = train_language_model([str(spec) for spec in specs], config, name=name, **how)
     for event in events:
         if isinstance(event, StepRecord):
             records.append(event)
+            if bench.is_late() and not told:
+                told = True
+                os.kill(os.getpid(), signal.SIGTERM)
         elif isinstance(event, TrainResult):
             result = event
     if result is None:

@@ -75,7 +75,9 @@ def shakespeare(bench: Bench) -> None:
     text = bench.text("tinyshakespeare/input.txt")
     if text is None:
         return
-    result = _learn(bench, [text], SHAKESPEARE, reserve=90.0)
+    result = _learn(bench, [text], SHAKESPEARE)
+    if result is None:
+        return
     part = result.valid
     assert part is not None
     about = _about(result)
@@ -99,7 +101,9 @@ def ptb(bench: Bench) -> None:
         return
     train_text, valid, test = there
     held_out = {"valid": str(valid), "test": str(test)}
-    result = _learn(bench, [train_text], PTB | held_out, reserve=100.0)
+    result = _learn(bench, [train_text], PTB | held_out)
+    if result is None:
+        return
     assert result.valid is not None
     assert result.test is not None
     about = _about(result)
@@ -116,26 +120,28 @@ def wiki8(bench: Bench) -> None:
         return
     parts = _parts_of(bench, text)
     held_out = {"valid": str(parts["look"]), "test": str(parts["test"])}
-    result = _learn(bench, [parts["train"]], WIKI8 | held_out, reserve=180.0)
+    result = _learn(bench, [parts["train"]], WIKI8 | held_out)
+    if result is None:
+        return
     assert result.test is not None
     bench.figure("static, test", result.test.bits_per_char, "bits a character", **_about(result))
     opened = open_models([result.name], device=bench.device)
     _dynamic(bench, opened, parts["test_begin"], parts["look"], "bits_per_char", "bits a character")
 
 
-def _learn(
-    bench: Bench, specs: list[Path], defaults: dict[str, Any], *, reserve: float
-) -> TrainResult:
-    """Train for the stated time, or what the limit leaves of it."""
+def _learn(bench: Bench, specs: list[Path], defaults: dict[str, Any]) -> TrainResult | None:
+    """Train for the stated time; None, said, where the limit came before."""
     settings = bench.settings(defaults)
-    seconds = bench.left(float(settings.pop("seconds")), reserve)
-    if not bench.dry:
-        settings["max_time"] = f"{seconds:.0f}s"
-        _, result = train(bench, specs, bench.part, settings)
+    seconds = float(settings.pop("seconds"))
+    if bench.dry:
+        settings |= {name: min(0.1, settings.get(name) or 0.0) for name in DROPOUTS}
     else:
-        for name in DROPOUTS:
-            settings[name] = min(0.1, settings.get(name) or 0.0)
-        _, result = train(bench, specs, bench.part, settings)
+        settings["max_time"] = f"{seconds:.0f}s"
+    _, result = train(bench, specs, bench.part, settings)
+    if result.interrupted:
+        done = f"{result.duration_seconds:.0f} of {seconds:.0f} s are trained"
+        bench.skip(bench.part, f"{done}; --resume with the same --home goes on")
+        return None
     return result
 
 

@@ -1,10 +1,6 @@
 """A classifier whose training was stopped or killed goes on to the same classifier, bit by bit."""
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,36 +12,11 @@ from charlm.tasks import train_classifier_run as task
 from charlm.tasks.train_classifier import train_classifier
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_events import VectorStep
+from tests.killing import train_until
 
 SMALL = {"threads": 1, "hidden_size": 4, "word_dim": 4, "subword_dim": 4, "batch_size": 8}
 
-# Trains; each save counts, and the one of the given number is the last thing that it does: the
-# process kills itself before it, in the middle of it (at the rename), or after it.
-CODE = """
-import os, signal, sys
-from charlm.cli.app import run
-from charlm.store import resume
-from charlm.tasks import train_classifier_run as task
-task.SAVE_SECONDS = 0.0
-left, when = int(sys.argv[1]), sys.argv[2]
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-save, write = task.save_resume, resume.write_atomic
-def saved(*args):
-    global left
-    left -= 1
-    if left == 0 and when == "before":
-        die()
-    save(*args)
-    if left == 0 and when == "after":
-        die()
-def written(path, data):
-    if left == 0 and when == "inside" and path.suffix == ".json":
-        die()
-    return write(path, data)
-task.save_resume, resume.write_atomic = saved, written
-sys.exit(run(["train", "classifier", "-q", *sys.argv[3:]]))
-"""
+TASK = "charlm.tasks.train_classifier_run"
 
 
 def run(file, name, *, resume=False, **more):
@@ -111,49 +82,35 @@ def test_stopped_while_n_grams_are_learnt_it_goes_on_with_the_layers(reviews, ho
     same(home, "whole", "part")
 
 
-def begin(home, saves, when, *argv):
-    """Train until so many saves; 0 for to the end. Return the status and stderr."""
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(saves), when, *argv],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": root, "CHARLM_HOME": str(home)},
-    )
-    return done.returncode, done.stderr
-
-
 def test_killed_at_saves_it_goes_on_to_the_same_classifier(reviews, home):
     sizes = [f"--{key.replace('_', '-')}={value}" for key, value in SMALL.items()]
-    settings = (str(reviews), "--epochs", "4", *sizes)
     run(reviews, "whole")
     folder = home / "checkpoints" / "part"
-    assert begin(home, 1, "after", *settings, "-o", "part")[0] == -signal.SIGKILL
-    begun = load_resume(folder)
-    assert begun is not None
-    assert begun.step == 0
-    steps = [0]
-    for saves, when in ((4, "inside"), (5, "before"), (6, "after")):
-        status, err = begin(home, saves, when, "--resume", "-o", "part")
-        assert (status, err) == (-signal.SIGKILL, "")
-        assert check_folder(folder) == []
-        steps.append(load_resume(folder).step)
-    assert steps == sorted(set(steps))
-    assert begin(home, 0, "", "--resume") == (0, "")
+    argv = ("classifier", "-q", reviews, "--epochs", "4", *sizes, "-o", "part")
+    assert train_until(home, TASK, 1, "after", *argv)[0] == -signal.SIGKILL
+    assert load_resume(folder).step == 0
+    again = ("classifier", "-q", "--resume", "-o", "part")
+    assert train_until(home, TASK, 9, "inside", *again) == (-signal.SIGKILL, "")
+    assert check_folder(folder) == []
+    assert 0 < load_resume(folder).step < 20
+    assert train_until(home, TASK, 0, "", *again) == (0, "")
     same(home, "whole", "part")
     strays = [path.name for path in folder.rglob(".*") if path.name != ".lock"]
     assert strays == []
 
 
-def test_killed_before_anything_was_saved_it_says_what_to_do(reviews, home):
-    assert begin(home, 1, "before", str(reviews), "-o", "part")[0] == -signal.SIGKILL
-    status, err = begin(home, 0, "", "--resume", "-o", "part")
-    assert status == 1
-    assert err == (
-        f"charlm: nothing to resume: {home}/checkpoints/part holds no unfinished training of a "
-        "classifier; leave out --resume and add --overwrite to train it anew\n"
+def test_stopped_before_anything_was_saved_it_says_what_to_do(reviews, home, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(task, "train_linear_branch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(reviews, "part")
+    with pytest.raises(CheckpointError) as caught:
+        run(reviews, "part", resume=True)
+    assert str(caught.value) == (
+        f"nothing to resume: {home}/checkpoints/part holds no unfinished training of a "
+        "classifier; leave out --resume and add --overwrite to train it anew"
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -81,9 +82,9 @@ def choose_device(name: str) -> torch.device:
 
 def allow_tf32(allowed: bool) -> None:
     """Let a GPU round what it multiplies in float32 to 10 bits, or not."""
-    how = "tf32" if allowed else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = how
-    torch.backends.cudnn.rnn.fp32_precision = how  # type: ignore[attr-defined]
+    with warnings.catch_warnings():  # newer names can be asked for no more by the older ones
+        warnings.simplefilter("ignore")
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
 
 
 def use_threads(count: int | None) -> int:

@@ -17,6 +17,7 @@ from charlm.models.language_model import LanguageModel
 from charlm.models.runtime import Arithmetic, choose_arithmetic, choose_device, use_threads
 from charlm.tasks.train_data import TrainData
 from charlm.tasks.train_events import Planned
+from charlm.tasks.train_memory import memory_errors
 from charlm.tasks.train_state import RunState
 from charlm.training.batches import Streams
 from charlm.training.config import TrainConfig
@@ -87,13 +88,14 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
     _require_memory(plan, data.train.held_bytes, device)
     trainer = _build_trainer(plan, data, config, device)
     tried: list[Arithmetic] = []
-    arithmetic = choose_arithmetic(
-        trainer.model,
-        config.precision,
-        batch_size=max(1, plan.batch_size // processes),
-        bptt=plan.bptt,
-        tried=tried,
-    )
+    with memory_errors(plan, trainer, lambda: "nothing was begun"):
+        arithmetic = choose_arithmetic(
+            trainer.model,
+            config.precision,
+            batch_size=max(1, plan.batch_size // processes),
+            bptt=plan.bptt,
+            tried=tried,
+        )
     arithmetic.apply(trainer.model)
     return Built(
         plan=plan,
@@ -106,7 +108,7 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
 
 
 def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
-    """Build what a saved training state belongs to; nothing is measured or chosen anew.
+    """Build what a saved training state belongs to; nothing is chosen anew that this machine has.
 
     Raises:
         TaskError: if the machine lacks the device or the memory.
@@ -115,7 +117,15 @@ def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
     # Sums depend on how many threads share them, so the run keeps its number where it can.
     usable = use_threads(None)
     threads = use_threads(config.threads or min(usable, saved.threads or usable))
-    return build_as(data, config, saved.plan, saved.arithmetic, threads)
+    built = build_as(data, config, saved.plan, saved.arithmetic, threads)
+    if saved.arithmetic.suits(built.device):
+        return built
+    plan, model = built.plan, built.trainer.model  # a run that goes on where there is no GPU, say
+    built.arithmetic = choose_arithmetic(
+        model, config.precision, batch_size=plan.batch_size, bptt=plan.bptt, tried=built.tried
+    )
+    built.arithmetic.apply(model)
+    return built
 
 
 def build_as(
@@ -202,6 +212,9 @@ def _build_trainer(
         # A few dozen characters are learnt at once; in long runs they did better from zero.
         model.expect(torch.from_numpy(_log_frequencies(data.train.ids, plan.model.vocab_size)))
     model.to(device)
+    if config.softmax == "sampled":
+        expected = _log_frequencies(data.train.ids, plan.model.vocab_size)
+        model.sample_outputs(torch.from_numpy(expected), config.softmax_samples)
     return Trainer(
         model=model,
         optimizer=build_adamw(

@@ -114,6 +114,10 @@ def go_on(
         now, then = run.built.threads, saved.threads
         text = f"{now} threads instead of {then}: losses may differ in last digits"
         yield Message(text=text, warning=True)
+    if not saved.arithmetic.suits(run.built.device):
+        before, after = saved.arithmetic, run.built.arithmetic
+        text = f"computing in {after} instead of {before}: losses will differ a little"
+        yield Message(text=text, warning=True)
     run.restore(found.tensors, saved, changed)
     if ended is not None and run.is_over():
         run.metrics.close()

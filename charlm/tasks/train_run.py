@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -170,7 +171,7 @@ class Run:
         self.trainer.read_every = self.log_every
         hastily = False
         try:
-            with Interrupts() as interrupts, memory_errors(self.built, self._kept):
+            with Interrupts() as interrupts, self._memory_errors():
                 try:
                     yield from self._steps(interrupts)
                 except TrainingDivergedError:
@@ -197,6 +198,9 @@ class Run:
         """Let other processes go: what is left is for the first one."""
         if self.trainer.group is not None:
             self.trainer.group.end(status_of(signal))
+
+    def _memory_errors(self) -> contextlib.AbstractContextManager[None]:
+        return memory_errors(self.built.plan, self.trainer, self._kept)
 
     def _kept(self) -> str:
         """Return in words what is safe on disk."""

@@ -81,6 +81,15 @@ class TrainConfig:
         ge=0.0,
         lt=1.0,
     )
+    softmax: str = setting(
+        "full",
+        "what a target competes with while training: full is the whole vocabulary, sampled some "
+        "drawn tokens, cheaper where there are tens of thousands; figures are always exact",
+        choices=("full", "sampled"),
+    )
+    softmax_samples: int = setting(
+        2048, "tokens drawn for a window with --softmax sampled", ge=1, le=1_000_000
+    )
     # length
     max_time: str | None = setting(None, "training time: 90s, 3m, 1h")
     epochs: float | None = setting(None, "passes over the training text", gt=0.0)
@@ -89,8 +98,8 @@ class TrainConfig:
     device: str = setting("auto", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     precision: str = setting(
         "auto",
-        "arithmetic of matrix products; auto measures once",
-        choices=("auto", "float32", "float16", "bfloat16"),
+        "arithmetic of matrix products; auto measures once; float16 and tf32 need a GPU",
+        choices=("auto", "float32", "float16", "bfloat16", "tf32"),
     )
     threads: int | None = setting(None, "CPU threads", ge=1, le=1024)
     seed: int = setting(0, "seed of weights, dropout and data order", ge=0, le=2**63 - 1)

@@ -81,10 +81,14 @@ def sample(
 
 
 def _work(config: SamplingConfig) -> float:
-    """Return how much there is to draw, see `charlm.tasks.device`."""
+    """Return how much there is to draw, see `charlm.tasks.device`.
+
+    Beams count nothing: they are chosen on the CPU, which a GPU would wait for at every token.
+    """
     from charlm.tasks.device import WORTH_DRAWING
 
-    return config.max_new_tokens * max(config.num_samples, config.beam_size) / WORTH_DRAWING
+    samples = 0 if config.beam_size else config.num_samples
+    return config.max_new_tokens * samples / WORTH_DRAWING
 
 
 def _with_habits(

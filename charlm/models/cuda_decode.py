@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from charlm.base.errors import TaskError
 from charlm.engine.config import LanguageModelConfig
 from charlm.generation.drawing import Uniforms
 from charlm.generation.generate import PROMPT_CHUNK, Row, Token, begin_rows, check_ids, next_token
@@ -180,7 +181,20 @@ class Decoder(TorchModel):
     def _begin(
         self, prompt: npt.NDArray[np.int64], config: SamplingConfig, masked_ids: tuple[int, ...]
     ) -> Flow:
-        """Read the prompt once and make its end the beginning of every sample."""
+        """Read the prompt once and make its end the beginning of every sample.
+
+        Raises:
+            TaskError: if there is too little memory for so many.
+        """
+        try:
+            return self._begin_rows(prompt, config, masked_ids)
+        except torch.OutOfMemoryError as error:
+            self._kept.clear()
+            raise _too_many(config.num_samples, self.device) from error
+
+    def _begin_rows(
+        self, prompt: npt.NDArray[np.int64], config: SamplingConfig, masked_ids: tuple[int, ...]
+    ) -> Flow:
         ids = np.concatenate([[self.bos_id], prompt])[None]
         state = self.initial_state(1)
         for start in range(0, ids.shape[1], PROMPT_CHUNK):
@@ -215,6 +229,16 @@ class Decoder(TorchModel):
         self._kept[steps.key] = steps
         while len(self._kept) > KEPT_STEPS:
             del self._kept[next(iter(self._kept))]
+
+
+def _too_many(rows: int, device: torch.device) -> TaskError:
+    """Return the error that tells how many samples were tried, and fewer to try."""
+    if rows == 1:
+        return TaskError(f"out of memory on {device.type}; use --device cpu")
+    return TaskError(
+        f"out of memory with {rows:,} samples side by side on {device.type}; "
+        f"try --num-samples {rows // 2}"
+    )
 
 
 def _sizes(count: int, flow: Flow) -> Iterator[int]:

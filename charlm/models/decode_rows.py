@@ -152,6 +152,8 @@ class Steps:
                     for _ in range(length // self._stride):
                         self._steps()
                 self._graphs[length] = graph
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             torch.cuda.synchronize(self.device)
             self._graphs.clear()

@@ -225,6 +225,23 @@ def test_what_cannot_be_drawn_is_told_as_on_the_cpu(value, masked, message):
         assert str(told_by_tokens.value) == str(told_by_blocks.value) == message
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (1, "out of memory on cpu; use --device cpu"),
+        (2000, "out of memory with 2,000 samples side by side on cpu; try --num-samples 1000"),
+    ],
+)
+def test_too_little_memory_is_told_with_a_number_to_try(monkeypatch, lstm, rows, message):
+    def lack(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(cuda_decode, "Steps", lack)
+    with pytest.raises(TaskError) as caught:
+        list(lstm[1].generate([], SamplingConfig(num_samples=rows)))
+    assert str(caught.value) == message
+
+
 def test_ids_outside_the_vocabulary_are_refused(lstm):
     with pytest.raises(ValueError, match="prompt ids must be from 0 to 16"):
         lstm[1].generate([VOCAB], SamplingConfig())

@@ -1,7 +1,7 @@
 """Skip-gram and CBOW for a GPU, compiled by Triton: each program walks its own stretch of a text.
 
 What a centre does is what `kernels` does on a CPU: a window drawn anew, negatives that serve all
-words around it, one of which after the other changes the outputs. The outputs' rows stay in
+words around it, four of which see the outputs as they were before. The outputs' rows stay in
 registers meanwhile; at the end their changes are added to memory in one go, as those of each word
 around are at once. Additions are atomic: none gets lost, but other programs may have read a row
 before it changed (Recht et al. 2011, Hogwild). So the fewer programs, the nearer to one thread.
@@ -21,6 +21,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+TOGETHER = tl.constexpr(4)  # words around a centre that see its outputs unchanged by each other
 TELL_EVERY = tl.constexpr(16)  # centres between two that the loss is taken of
 
 
@@ -123,7 +124,7 @@ def skipgram(
             to_outs = contexts + outs[:, None] * stride + columns[None, :]
             is_there = counts[:, None] & is_column[None, :]
             before = tl.load(to_outs, mask=is_there, other=0.0, cache_modifier=".cg")
-            rows = before
+            rows, changes = before, tl.zeros((num_slots, num_columns), tl.float32)
             # the next row is on its way while this one is used
             num_near = high - low - 1
             to_row = vectors + _near(kept, low, 0, place) * stride + columns
@@ -136,12 +137,14 @@ def skipgram(
                 pulls = tl.where(counts, rate * (labels - tl.sigmoid(logits)), 0.0)
                 change = tl.sum(pulls[:, None] * rows, axis=0)
                 tl.atomic_add(to_row, change, mask=is_column, sem="relaxed")
-                rows += pulls[:, None] * row[None, :]
+                changes += pulls[:, None] * row[None, :]
+                if number % TOGETHER == TOGETHER - 1:
+                    rows = before + changes
                 if place % TELL_EVERY == 0:
                     loss += _losses(logits, labels, counts)
                     pairs += 1.0
                 to_row, row = to_next, following
-            tl.atomic_add(to_outs, rows - before, mask=is_there, sem="relaxed")
+            tl.atomic_add(to_outs, changes, mask=is_there, sem="relaxed")
     tl.store(told + 2 * program, loss)
     tl.store(told + 2 * program + 1, pairs)
 

@@ -102,18 +102,20 @@ def reference(trainer, words):
         groups = [near] if settings.method == "cbow" else [[word] for word in near]
         # a row is read before the one ahead of it has changed
         inputs = [w[group].mean(0) for group in groups[:1]]
-        rows, labels = c[outs], np.arange(len(outs)) == 0
+        rows, changes, labels = c[outs], np.zeros_like(c[outs]), np.arange(len(outs)) == 0
         for number, group in enumerate(groups):
             inputs += [w[ahead].mean(0) for ahead in groups[number + 1 : number + 2]]
             logits = rows @ inputs[number]
             pulls = rate * (labels - 1 / (1 + np.exp(-logits)))
             np.add.at(w, group, pulls @ rows / len(group))
-            rows = rows + np.outer(pulls, inputs[number])
+            changes += np.outer(pulls, inputs[number])
+            if number % 4 == 3:
+                rows = c[outs] + changes
             if place % 16 == 0:
                 loss += np.logaddexp(0, np.where(labels, -logits, logits)).sum()
                 pairs += 1
         # a word drawn twice is changed by both, as they were before
-        np.add.at(c, outs, rows - c[outs])
+        np.add.at(c, outs, changes)
     return w, c, loss / pairs
 
 

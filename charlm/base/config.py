@@ -11,7 +11,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from charlm.base.errors import ConfigError
@@ -45,6 +45,18 @@ def setting(
     """Return a dataclass field with `default`, a help text and bounds."""
     about = Setting(help=help, ge=ge, gt=gt, le=le, lt=lt, choices=choices)
     return dataclasses.field(default=default, metadata={"setting": about})
+
+
+def field_of(config_class: type, name: str) -> Any:
+    """Return a dataclass field as another config class has it: default, help text and bounds."""
+    (field,) = (one for one in dataclasses.fields(config_class) if one.name == name)
+    return dataclasses.field(default=field.default, metadata=field.metadata)
+
+
+def part_of(config_class: Callable[..., C], whole: Any) -> C:
+    """Return the config whose fields are among those of a larger one."""
+    names = [field.name for field in dataclasses.fields(config_class)]  # type: ignore[arg-type]
+    return config_class(**{name: getattr(whole, name) for name in names})
 
 
 def settings_of(config_class: type) -> dict[str, Setting]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from charlm.base.config import check, setting
+from charlm.base.config import check, field_of, part_of, setting
 from charlm.base.errors import ConfigError
 from charlm.engine.birnn_config import BiRNNConfig
 from charlm.engine.pooling_config import POOLINGS, pooled_size, pooling_shapes
@@ -13,13 +12,6 @@ from charlm.engine.word_input import WordInputConfig
 
 MOST_LABELS = 10_000
 INPUT, RNN = "input.", "birnn."
-_OF_INPUT: dict[str, Any] = {field.name: field for field in dataclasses.fields(WordInputConfig)}
-_OF_RNN: dict[str, Any] = {field.name: field for field in dataclasses.fields(BiRNNConfig)}
-
-
-def _as_in(fields: dict[str, Any], name: str) -> Any:
-    """Return the field of that name as another config has it."""
-    return dataclasses.field(default=fields[name].default, metadata=fields[name].metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,16 +32,16 @@ class ClassifierConfig:
     pooling: str = setting("max+mean", "from words to a text", choices=POOLINGS)
     num_layers: int = setting(0, "recurrent layers; 0 for no such branch", ge=0, le=16)
     longest: int = setting(400, "words of a text that it reads", ge=1, le=1_000_000)
-    vocab_size: int = _as_in(_OF_INPUT, "vocab_size")
-    word_dim: int = _as_in(_OF_INPUT, "word_dim")
-    subword_dim: int = _as_in(_OF_INPUT, "subword_dim")
-    buckets: int = _as_in(_OF_INPUT, "buckets")
-    affixes: int = _as_in(_OF_INPUT, "affixes")
-    min_ngram: int = _as_in(_OF_INPUT, "min_ngram")
-    max_ngram: int = _as_in(_OF_INPUT, "max_ngram")
-    cell: str = _as_in(_OF_RNN, "cell")
-    reset: str = _as_in(_OF_RNN, "reset")
-    hidden_size: int = _as_in(_OF_RNN, "hidden_size")
+    vocab_size: int = field_of(WordInputConfig, "vocab_size")
+    word_dim: int = field_of(WordInputConfig, "word_dim")
+    subword_dim: int = field_of(WordInputConfig, "subword_dim")
+    buckets: int = field_of(WordInputConfig, "buckets")
+    affixes: int = field_of(WordInputConfig, "affixes")
+    min_ngram: int = field_of(WordInputConfig, "min_ngram")
+    max_ngram: int = field_of(WordInputConfig, "max_ngram")
+    cell: str = field_of(BiRNNConfig, "cell")
+    reset: str = field_of(BiRNNConfig, "reset")
+    hidden_size: int = field_of(BiRNNConfig, "hidden_size")
 
     def __post_init__(self) -> None:
         check(self)
@@ -77,7 +69,7 @@ class ClassifierConfig:
     @property
     def input(self) -> WordInputConfig:
         """The form of the words' vectors."""
-        return WordInputConfig(**{name: getattr(self, name) for name in _OF_INPUT})
+        return part_of(WordInputConfig, self)
 
     @property
     def rnn(self) -> BiRNNConfig:

@@ -14,6 +14,7 @@ from charlm.base.errors import CheckpointError
 from charlm.classifying.classifier import Classifier
 from charlm.classifying.config import ClassifierConfig
 from charlm.store.checkpoint import StoredModel, save_model
+from charlm.store.lines import as_lines, stored_lines
 
 KIND = "classifier"
 WORDS_FILE = "words.txt"
@@ -34,7 +35,7 @@ def save_classifier(
         kind=KIND,
         model_config=to_json(config),
         tokenizer_config={"name": "words", "lowercase": config.lowercase},
-        tokenizer_files={WORDS_FILE: "".join(f"{word}\n" for word in words).encode()},
+        tokenizer_files={WORDS_FILE: as_lines(words)},
         tensors=tensors,
         training=training,
         card=card,
@@ -68,14 +69,9 @@ def restore_classifier(stored: StoredModel) -> Classifier:
 
 
 def _restore_words(stored: StoredModel, config: ClassifierConfig) -> list[str]:
-    where = f"{stored.folder}/{WORDS_FILE}"
-    try:
-        words = stored.tokenizer_files.get(WORDS_FILE, b"").decode().split("\n")[:-1]
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
-    if len(words) != config.vocab_size - 1 or len(set(words)) != len(words):
+    words = stored_lines(stored, WORDS_FILE, config.vocab_size - 1)
+    if len(set(words)) != len(words):
         raise CheckpointError(
-            f"{where}: {len(set(words)):,} words, expected {config.vocab_size - 1:,}; "
-            "copy the folder again"
+            f"{stored.folder}/{WORDS_FILE}: a word stands twice; copy the folder again"
         )
     return words

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
-from charlm.base.config import check, setting
+from charlm.base.config import check, field_of, part_of, setting
 from charlm.base.errors import ConfigError
 from charlm.engine.birnn_config import BiRNNConfig
 from charlm.engine.word_input import WordInputConfig
 
 MOST_TAGS = 10_000
-_OF_INPUT: dict[str, Any] = {one.name: one for one in dataclasses.fields(WordInputConfig)}
-_OF_RNN: dict[str, Any] = {one.name: one for one in dataclasses.fields(BiRNNConfig)}
 INPUT, RNN = "input.", "birnn."
 
 
@@ -36,17 +33,17 @@ class TaggerConfig:
     crf: bool = setting(False, "weigh whole sequences of tags")
     whole_spans: bool = setting(False, "of these only such whose spans begin before they go on")
     members: int = setting(1, "networks whose weights of tags are averaged", ge=1, le=64)
-    vocab_size: int = _OF_INPUT["vocab_size"]
-    word_dim: int = _OF_INPUT["word_dim"]
-    subword_dim: int = _OF_INPUT["subword_dim"]
-    buckets: int = _OF_INPUT["buckets"]
-    affixes: int = _OF_INPUT["affixes"]
-    min_ngram: int = _OF_INPUT["min_ngram"]
-    max_ngram: int = _OF_INPUT["max_ngram"]
-    cell: str = _OF_RNN["cell"]
-    reset: str = _OF_RNN["reset"]
-    hidden_size: int = _OF_RNN["hidden_size"]
-    num_layers: int = _OF_RNN["num_layers"]
+    vocab_size: int = field_of(WordInputConfig, "vocab_size")
+    word_dim: int = field_of(WordInputConfig, "word_dim")
+    subword_dim: int = field_of(WordInputConfig, "subword_dim")
+    buckets: int = field_of(WordInputConfig, "buckets")
+    affixes: int = field_of(WordInputConfig, "affixes")
+    min_ngram: int = field_of(WordInputConfig, "min_ngram")
+    max_ngram: int = field_of(WordInputConfig, "max_ngram")
+    cell: str = field_of(BiRNNConfig, "cell")
+    reset: str = field_of(BiRNNConfig, "reset")
+    hidden_size: int = field_of(BiRNNConfig, "hidden_size")
+    num_layers: int = field_of(BiRNNConfig, "num_layers")
 
     def __post_init__(self) -> None:
         check(self)
@@ -60,7 +57,7 @@ class TaggerConfig:
     @property
     def input(self) -> WordInputConfig:
         """The form of the words' vectors."""
-        return WordInputConfig(**{name: getattr(self, name) for name in _OF_INPUT})
+        return part_of(WordInputConfig, self)
 
     @property
     def rnn(self) -> BiRNNConfig:

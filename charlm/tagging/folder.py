@@ -12,6 +12,7 @@ import numpy.typing as npt
 from charlm.base.config import from_json, to_json
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import StoredModel, save_model
+from charlm.store.lines import as_lines, stored_lines
 from charlm.tagging.config import TaggerConfig
 from charlm.tagging.tagger import Tagger
 
@@ -42,11 +43,6 @@ def save_tagger(
     )
 
 
-def as_lines(texts: Sequence[str]) -> bytes:
-    """Return words or parts of them as lines; none of them holds a line end."""
-    return "".join(f"{text}\n" for text in texts).encode("utf-8", "surrogatepass")
-
-
 def restore_tagger(stored: StoredModel) -> Tagger:
     """Return the tagger that a folder holds.
 
@@ -61,19 +57,5 @@ def restore_tagger(stored: StoredModel) -> Tagger:
         raise CheckpointError(str(error)) from error
     tensors = stored.tensors(shapes)
     plain = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
-    words = _lines(stored, WORDS_FILE, config.words + config.known)
-    return Tagger(config, words, _lines(stored, PARTS_FILE, config.buckets - 1), plain)
-
-
-def _lines(stored: StoredModel, name: str, number: int) -> list[str]:
-    where = f"{stored.folder}/{name}"
-    try:
-        text = stored.tokenizer_files.get(name, b"").decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{where} is not UTF-8; copy the folder again") from error
-    words = text.split("\n")[:-1]
-    if len(words) != number:
-        raise CheckpointError(
-            f"{where}: {len(words):,} lines, expected {number:,}; copy the folder again"
-        )
-    return words
+    words = stored_lines(stored, WORDS_FILE, config.words + config.known)
+    return Tagger(config, words, stored_lines(stored, PARTS_FILE, config.buckets - 1), plain)

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from charlm.base.config import check, setting
+from charlm.base.config import check, field_of, setting
 from charlm.base.durations import parse_duration
 from charlm.base.errors import ConfigError
 from charlm.engine.pooling_config import POOLINGS
 from charlm.training.config import TrainConfig
-
-_OF_LM = {field.name: field for field in dataclasses.fields(TrainConfig)}
-
-
-def _as_of_lm(name: str) -> Any:
-    """Return the field of that name as `charlm train lm` has it."""
-    return dataclasses.field(default=_OF_LM[name].default, metadata=_OF_LM[name].metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +26,7 @@ class LabelledConfig:
     text_column: tuple[str, ...] = setting(
         (), "name or number of a column of the text; default: text, title …, or all others"
     )
-    encoding_errors: str = _as_of_lm("encoding_errors")
+    encoding_errors: str = field_of(TrainConfig, "encoding_errors")
 
     def __post_init__(self) -> None:
         check(self)
@@ -63,7 +55,7 @@ class ClassifierTrainConfig(LabelledConfig):
         20.0, "how small the weights of n-grams are held, in nats", gt=0, le=1e6
     )
     num_layers: int = setting(1, "recurrent layers; 0 for the linear branch alone", ge=0, le=16)
-    cell: str = _as_of_lm("cell")
+    cell: str = field_of(TrainConfig, "cell")
     hidden_size: int = setting(64, "units of a layer and direction", ge=1, le=4096)
     word_dim: int = setting(128, "numbers of a word's own vector", ge=1, le=4096)
     subword_dim: int = setting(64, "numbers of the vector of a word's parts", ge=1, le=4096)

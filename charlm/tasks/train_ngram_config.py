@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from charlm.base.config import check, setting
+from charlm.base.config import check, field_of, setting
 from charlm.base.errors import ConfigError
 from charlm.ngram.config import MAX_ORDER
 from charlm.training.config import TrainConfig
-
-_OF_LM = {field.name: field for field in dataclasses.fields(TrainConfig)}
-
-
-def _as_of_lm(name: str) -> Any:
-    """Return the field of that name as `charlm train lm` has it."""
-    return dataclasses.field(default=_OF_LM[name].default, metadata=_OF_LM[name].metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,14 +15,14 @@ class NgramTrainConfig:
     """Settings of `charlm train ngram`; the field names are the option names with `_` for `-`."""
 
     order: int = setting(5, "most tokens an n-gram has", ge=1, le=MAX_ORDER)
-    tokenizer: str = _as_of_lm("tokenizer")
-    vocab_size: int | None = _as_of_lm("vocab_size")
-    min_count: int | None = _as_of_lm("min_count")
-    lowercase: bool = _as_of_lm("lowercase")
-    valid: str | None = _as_of_lm("valid")
-    valid_fraction: float | None = _as_of_lm("valid_fraction")
-    test: str | None = _as_of_lm("test")
-    encoding_errors: str = _as_of_lm("encoding_errors")
+    tokenizer: str = field_of(TrainConfig, "tokenizer")
+    vocab_size: int | None = field_of(TrainConfig, "vocab_size")
+    min_count: int | None = field_of(TrainConfig, "min_count")
+    lowercase: bool = field_of(TrainConfig, "lowercase")
+    valid: str | None = field_of(TrainConfig, "valid")
+    valid_fraction: float | None = field_of(TrainConfig, "valid_fraction")
+    test: str | None = field_of(TrainConfig, "test")
+    encoding_errors: str = field_of(TrainConfig, "encoding_errors")
 
     def __post_init__(self) -> None:
         check(self)

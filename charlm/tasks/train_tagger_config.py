@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from charlm.base.config import check, setting
+from charlm.base.config import check, field_of, setting
 from charlm.base.errors import ConfigError
 from charlm.training.config import TrainConfig
 
 DEFAULT_EPOCHS = 12
-_OF_LM = {field.name: field for field in dataclasses.fields(TrainConfig)}
-
-
-def _as_of_lm(name: str) -> Any:
-    """Return the field of that name as `charlm train lm` has it."""
-    return dataclasses.field(default=_OF_LM[name].default, metadata=_OF_LM[name].metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +29,7 @@ class TaggerTrainConfig:
         le=10_000,
     )
     cell: str = setting("lstm", "recurrent cell", choices=("lstm", "gru", "rnn"))
-    reset: str = _as_of_lm("reset")
+    reset: str = field_of(TrainConfig, "reset")
     hidden_size: int = setting(128, "units of a layer and direction", ge=1, le=16_384)
     num_layers: int | None = setting(
         None,
@@ -78,7 +71,7 @@ class TaggerTrainConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     seed: int = setting(0, "seed of the first weights and of all that is drawn", ge=0, le=2**63 - 1)
-    encoding_errors: str = _as_of_lm("encoding_errors")
+    encoding_errors: str = field_of(TrainConfig, "encoding_errors")
 
     def __post_init__(self) -> None:
         check(self)

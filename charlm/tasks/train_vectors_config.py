@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from charlm.base.config import check, setting
+from charlm.base.config import check, field_of, setting
 from charlm.base.errors import ConfigError
 from charlm.base.registry import did_you_mean
 from charlm.training.config import TrainConfig
@@ -14,12 +13,6 @@ METHODS = ("sgns", "cbow", "glove", "pmi-svd")
 MOST_WORDS = 1_000_000
 LEARNING_RATES = {"sgns": 0.025, "cbow": 0.05, "glove": 0.05, "pmi-svd": 0.0}
 TOKENIZERS = ("word", "whitespace", "bpe", "unigram")
-_OF_LM = {field.name: field for field in dataclasses.fields(TrainConfig)}
-
-
-def _as_of_lm(name: str) -> Any:
-    """Return the field of that name as `charlm train lm` has it."""
-    return dataclasses.field(default=_OF_LM[name].default, metadata=_OF_LM[name].metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +54,7 @@ class VectorsTrainConfig:
         choices=("auto", "cpu", "cuda"),
     )
     seed: int = setting(0, "seed of the first vectors and of all that is drawn", ge=0, le=2**63 - 1)
-    encoding_errors: str = _as_of_lm("encoding_errors")
+    encoding_errors: str = field_of(TrainConfig, "encoding_errors")
 
     def __post_init__(self) -> None:
         check(self)

@@ -33,7 +33,11 @@ class LanguageModel:
     """
 
     def __init__(
-        self, config: LanguageModelConfig, tensors: Mapping[str, npt.NDArray[Any]]
+        self,
+        config: LanguageModelConfig,
+        tensors: Mapping[str, npt.NDArray[Any]],
+        *,
+        keeps_inputs: bool = True,
     ) -> None:
         """Prepare the weights.
 
@@ -41,6 +45,8 @@ class LanguageModel:
             config: the shape of the model.
             tensors: by the names of `config.tensor_shapes()`; any float type, or int8 with a
                 scale a row under the same name and `.scale`.
+            keeps_inputs: keep what each id that was met gives to the gates: faster step by step,
+                and more memory than the model itself where the vocabulary is large.
 
         Raises:
             CheckpointError: if a tensor is missing, unknown, or of another shape.
@@ -50,7 +56,7 @@ class LanguageModel:
         self.bos_id = config.bos_id
         weights = to_float32(config, tensors)
         self._layers = build_layers(config, weights)
-        self._inputs = _build_inputs(config, weights)
+        self._inputs = _build_inputs(config, weights, keeps_inputs)
         self._by_rows = [
             [_lookup(inputs, method) for inputs in self._inputs] for method in ("take", "row")
         ]
@@ -244,7 +250,7 @@ def to_float32(
 
 
 def _build_inputs(
-    config: LanguageModelConfig, weights: Mapping[str, Float32]
+    config: LanguageModelConfig, weights: Mapping[str, Float32], keeps: bool
 ) -> list[IdInputs | Float32]:
     """Return for each layer what the gates get besides the states: rows by id, or a bias."""
     prepare = LAYERS[config.cell].prepare
@@ -254,9 +260,10 @@ def _build_inputs(
         bias = prepare(weights[f"layers.{index}.bias"])
         read = weights[f"layers.{index}.weight_ih"]
         if index == 0:
-            inputs.append(IdInputs(embedding, prepare(read), bias))
+            inputs.append(IdInputs(embedding, prepare(read), bias, keeps=keeps))
         elif config.skip:
-            inputs.append(IdInputs(embedding, prepare(read[:, config.hidden_size :]), bias))
+            own = prepare(read[:, config.hidden_size :])
+            inputs.append(IdInputs(embedding, own, bias, keeps=keeps))
         else:
             inputs.append(bias)
     return inputs

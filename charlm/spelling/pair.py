@@ -123,28 +123,26 @@ class Pair:
         window, where = find_windows(len(text), starts, ends, begin, REACH)
         low, high = window.low[where], window.high[where]
         text = np.append(text, self._end_id)
-        size, count = self._ahead.features, len(window.low)
-        found = np.empty((len(begin), 2 * size), dtype=np.float32)
+        count, size = len(window.low), self.config.output_size
+        ahead = np.empty((len(begin), size), dtype=np.float32)
+        back = np.empty_like(ahead)
         for batch, asked, row, steps in _batches(count, where, begin - low):
             places = np.minimum(window.low[batch][:, None] + np.arange(steps.max()), len(text) - 1)
-            found[asked, :size] = self._ahead.read(self._from_the_end_of_a_line(text[places]))[
-                steps, row
-            ]
+            states = self._ahead.read(self._from_the_end_of_a_line(text[places]))
+            ahead[asked] = states[steps, row]
         for batch, asked, row, steps in _batches(count, where, high - end):
             places = np.maximum(window.high[batch][:, None] - 1 - np.arange(steps.max()), 0)
-            found[asked, size:] = self._back.read(self._from_the_end_of_a_line(text[places]))[
-                steps, row
-            ]
-        return found
+            states = self._back.read(self._from_the_end_of_a_line(text[places]))
+            back[asked] = states[steps, row]
+        return np.concatenate([self._ahead.project(ahead), self._back.project(back)], axis=1)
 
     def _from_the_end_of_a_line(self, ids: Int64) -> Int64:
         return np.concatenate([np.full((len(ids), 1), self._end_id), ids], axis=1)
 
     def scores(self, vectors: Float32, tokens: Int64) -> Float32:
         """Return the score of a token in each gap, less what is the same for all of a gap."""
-        size = self._ahead.features
-        found = self._ahead.logits(vectors[:, :size], tokens)
-        found += self._back.logits(vectors[:, size:], tokens)
+        ahead, back = np.split(vectors, 2, axis=1)
+        found = self._ahead.logits(ahead, tokens) + self._back.logits(back, tokens)
         return np.asarray(found - self._log_counts[tokens])
 
     @cached_property
@@ -181,11 +179,10 @@ class _Side:
         self._tensors = {name: arrays[f"{prefix}{name}"] for name in config.tensor_shapes()}
         output = "embedding.weight" if config.tie_weights else "output.weight"
         self._rows, self._bias = self._tensors[output], self._tensors["output.bias"]
-        self.features: int = self._rows.shape[1]
 
     @cached_property
     def _model(self) -> LanguageModel:
-        return LanguageModel(self._config, self._tensors)
+        return LanguageModel(self._config, self._tensors, keeps_inputs=False)
 
     @cached_property
     def _projection(self) -> Float32 | None:
@@ -193,11 +190,17 @@ class _Side:
         return None if found is None else found.astype(np.float32).T.copy()
 
     def read(self, ids: Int64) -> Float32:
-        """Return the features after each id, (time, batch, features), for (batch, time) ids."""
+        """Return what the output reads after each id, (time, batch, …), for (batch, time) ids."""
         with blas_threads(1):  # products too small to wake threads for
             states, _ = self._model.read_layers(ids, self._model.initial_state(len(ids)))
-        found: Float32 = np.concatenate(list(states), axis=-1) if self._config.skip else states[-1]
-        return found if self._projection is None else found @ self._projection
+        return np.concatenate(list(states), axis=-1) if self._config.skip else states[-1]
+
+    def project(self, states: Float32) -> Float32:
+        """Return what is multiplied with the words' rows."""
+        if self._projection is None:
+            return states
+        with blas_threads(1):
+            return states @ self._projection
 
     def logits(self, features: Float32, tokens: Int64) -> Float32:
         """Return the logit of a token each, of (tokens, features)."""

@@ -186,6 +186,18 @@ def test_a_vocabulary_too_large_for_a_table_gives_the_same(make_model, monkeypat
         np.testing.assert_allclose(way(without), way(with_table), atol=2e-6)
 
 
+def test_inputs_that_are_not_kept_give_the_same(make_model):
+    _, tensors, keeping = make_model(num_layers=2, skip=True)
+    plain = LanguageModel(keeping.config, tensors, keeps_inputs=False)
+    many = np.random.default_rng(0).integers(0, plain.vocab_size, (3, 400))
+    for ids in (many, many[:, :5], many[:1, :1]):
+        found, expected = (
+            model.read(ids, model.initial_state(len(ids)))[0] for model in (plain, keeping)
+        )
+        np.testing.assert_allclose(found, expected, atol=5e-6)
+    assert not plain._inputs[0].table.size
+
+
 def test_log_probs_are_normalised_logits(make_model, ids):
     _, _, model = make_model()
     logits, _ = model.read(ids, model.initial_state(3))

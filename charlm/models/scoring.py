@@ -13,7 +13,9 @@ from torch.nn import functional as F
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.language_model import to_float32
+from charlm.engine.scoring import LONG
 from charlm.models.language_model import LanguageModel
+from charlm.models.long_texts import LongText
 from charlm.models.runtime import allow_tf32
 
 IdArray = npt.NDArray[np.integer[Any]]
@@ -47,9 +49,15 @@ class TorchModel:
         return self.score_batch([ids])[0]
 
     def score_batch(self, texts: Sequence[IdArray]) -> list[npt.NDArray[np.float64]]:
-        """Return `score_ids` of every text, in order; like lengths are read side by side."""
+        """Return `score_ids` of every text, in order; like lengths are read side by side.
+
+        A long text is read alone, its segments side by side.
+        """
         results: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(texts)
         order = sorted((i for i in range(len(texts)) if len(texts[i])), key=lambda i: len(texts[i]))
+        while order and len(texts[order[-1]]) >= LONG:
+            index = order.pop()
+            results[index] = LongText(self.model, texts[index]).score()
         for start in range(0, len(order), ROWS):
             rows = order[start : start + ROWS]
             targets = np.zeros((len(rows), len(texts[rows[-1]])), dtype=np.int64)

@@ -360,7 +360,7 @@ class Run:
     def _exact(self, weights: Arrays, part: Part | None) -> HeldOut | None:
         if part is None or len(part.ids) == 0:
             return None
-        return score_exactly(self.built.plan.model, weights, part)
+        return score_exactly(self.built.plan.model, weights, part, self.built.device.type)
 
     def _result(
         self, seconds: float, valid: HeldOut | None, test: HeldOut | None, signal: str

@@ -88,12 +88,22 @@ def bits_per_char(nats_per_token: float, part: Part) -> float:
     return nats_per_token / math.log(2.0) / max(1e-9, part.chars_per_token)
 
 
-def score_exactly(model: LanguageModelConfig, weights: Arrays, part: Part) -> HeldOut:
+def score_exactly(
+    model: LanguageModelConfig, weights: Arrays, part: Part, device: str = "cpu"
+) -> HeldOut:
     """Return the figures of a held-out text, its state carried from beginning to end."""
-    from charlm.engine.language_model import LanguageModel
-    from charlm.engine.scoring import evaluate_ids
+    if device == "cuda":
+        import torch
 
-    nll, tokens = evaluate_ids(LanguageModel(model, weights), part.ids)
+        from charlm.models.scoring import TorchModel
+
+        scores = TorchModel(model, weights, torch.device(device)).score_ids(part.ids)
+        nll, tokens = -float(scores.sum()), len(scores)
+    else:
+        from charlm.engine.language_model import LanguageModel
+        from charlm.engine.scoring import evaluate_ids
+
+        nll, tokens = evaluate_ids(LanguageModel(model, weights), part.ids)
     found = Likelihood(nll_nats=nll, tokens=tokens, chars=part.chars)
     return HeldOut(
         nats_per_token=found.nats_per_token,

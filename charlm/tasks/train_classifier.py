@@ -62,7 +62,7 @@ def train_classifier(
 def _resume(
     files: Sequence[str], config: ClassifierTrainConfig, name: str | None
 ) -> Iterator[TrainEvent]:
-    folder = folder_to_resume(name, KIND)
+    folder = folder_to_resume(name, KIND, "a classifier")
     with FolderLock(folder):
         found = state_to_resume(folder, KIND, "a classifier")
         if found.warning:

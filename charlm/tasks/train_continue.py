@@ -19,13 +19,18 @@ else:
     C = TypeVar("C")
 
 
-def folder_to_resume(name: str | None, kind: str) -> Path:
+def folder_to_resume(name: str | None, kind: str, noun: str) -> Path:
     """Return the folder whose training is to go on: that of a name, else the newest unfinished.
+
+    Args:
+        name: of the model, where the user said one.
+        kind: of the model.
+        noun: how messages name such a model, with its article.
 
     Raises:
         CheckpointError: if there is none.
     """
-    folder = model_folder(name) if name else newest_unfinished(kind)
+    folder = model_folder(name) if name else newest_unfinished(kind, noun)
     if not folder.is_dir():
         raise CheckpointError(f"nothing to resume: there is no {folder}; leave out --resume")
     return folder

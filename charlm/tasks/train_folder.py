@@ -62,11 +62,12 @@ def is_taken(folder: Path) -> bool:
     )
 
 
-def newest_unfinished(kind: str = "") -> Path:
+def newest_unfinished(kind: str = "", noun: str = "") -> Path:
     """Return the folder whose training state is the newest of those that are not finished.
 
     Args:
         kind: of model, as a state of its training tells; empty for any.
+        noun: how messages name such a model, with its article.
 
     Raises:
         CheckpointError: if there is none.
@@ -80,7 +81,7 @@ def newest_unfinished(kind: str = "") -> Path:
         summary = read_summary(folder)
         if summary.unfinished or summary.problem:
             return folder
-    what = f"training of a {kind}" if kind else "training"
+    what = f"training of {noun}" if noun else "training"
     raise CheckpointError(
         f"nothing to resume: no unfinished {what} in {checkpoints_dir()}; leave out --resume"
     )

@@ -83,7 +83,7 @@ def _tell(*read: Annotated | None) -> Iterator[TrainEvent]:
 def _resume(
     specs: Sequence[str], config: TaggerTrainConfig, name: str | None
 ) -> Iterator[TrainEvent]:
-    folder = folder_to_resume(name, KIND)
+    folder = folder_to_resume(name, KIND, "a tagger")
     with FolderLock(folder):
         found = state_to_resume(folder, KIND, "a tagger")
         if found.warning:

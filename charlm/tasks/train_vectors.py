@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from charlm.base.config import from_json, to_json
-from charlm.base.errors import CheckpointError, ConfigError, TaskError
-from charlm.store.checkpoint import MetricsLog, ResumeState, clear_resume, load_resume, save_resume
+from charlm.base.errors import CheckpointError, TaskError
+from charlm.store.checkpoint import MetricsLog, ResumeState, clear_resume, save_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
+from charlm.tasks.train_continue import folder_to_resume, settings_to_resume, state_to_resume
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
-from charlm.tasks.train_folder import free_name, model_folder, newest_unfinished, require_free
+from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_vectors_build import AnyTrainer, build_trainer
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 from charlm.tasks.train_vectors_data import WordData, read_words
@@ -75,20 +76,13 @@ def train_vectors(
 def _resume(
     specs: Sequence[str], config: VectorsTrainConfig, name: str | None
 ) -> Iterator[TrainEvent]:
-    folder = model_folder(name) if name else newest_unfinished()
-    if not folder.is_dir():
-        raise CheckpointError(f"nothing to resume: there is no {folder}; leave out --resume")
+    folder = folder_to_resume(name, KIND, "word vectors")
     with FolderLock(folder):
-        found = load_resume(folder)
-        if found is None or found.state.get("kind") != KIND:
-            raise CheckpointError(
-                f"nothing to resume: {folder} holds no unfinished training of word vectors; leave "
-                "out --resume and add --overwrite to train it anew"
-            )
+        found = state_to_resume(folder, KIND, "word vectors")
         if found.warning:
             yield Message(text=found.warning, warning=True)
         old = from_json(VectorsTrainConfig, found.state["config"], where=f"{folder}/resume")
-        merged = _merged(old, config)
+        merged = settings_to_resume(old, config, _MAY_CHANGE, "new vectors")
         corpus = list(specs or found.state["corpus"])
         data = yield from read_words(corpus, merged)
         if data.sha256 != found.state["sha256"]:
@@ -97,30 +91,6 @@ def _resume(
                 "the old text back, or train new vectors with --name"
             )
         yield from _Run(folder, data, merged, corpus, found).train()
-
-
-def _merged(old: VectorsTrainConfig, new: VectorsTrainConfig) -> VectorsTrainConfig:
-    """Return the settings of a continuation.
-
-    Raises:
-        ConfigError: for settings that cannot change under way.
-    """
-    default = VectorsTrainConfig()
-    fields = [field.name for field in dataclasses.fields(new)]
-    given = {name for name in fields if getattr(new, name) != getattr(default, name)}
-    wrong = [
-        name
-        for name in fields
-        if name in given - set(_MAY_CHANGE) and getattr(new, name) != getattr(old, name)
-    ]
-    if wrong:
-        first = wrong[0]
-        raise ConfigError(
-            f"{first} is {getattr(old, first)!r} in the run to go on with; leave it out, or train "
-            "new vectors with another --name"
-        )
-    allowed = {name: getattr(new, name) for name in given & set(_MAY_CHANGE)}
-    return dataclasses.replace(old, **allowed)
 
 
 def usable_threads(wanted: int | None) -> int:

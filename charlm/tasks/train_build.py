@@ -84,6 +84,7 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
         train_tokens=len(data.train.ids),
         chars_per_token=data.train.chars_per_token,
         operations_per_second=processes * _operations_per_second(data, config, device),
+        device=device.type,
     )
     _require_memory(plan, data.train.held_bytes, device)
     trainer = _build_trainer(plan, data, config, device)
@@ -196,6 +197,7 @@ def _operations_per_second(data: TrainData, config: TrainConfig, device: torch.d
         train_tokens=len(data.train.ids),
         chars_per_token=1.0,
         operations_per_second=0.0,
+        device=device.type,
     )
     model = LanguageModel(plan.model).to(device)
     model.initialise(torch.Generator().manual_seed(0))

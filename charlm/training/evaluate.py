@@ -44,13 +44,16 @@ class Validation:
         was_training = model.training
         model.train(False)
         device = model.output.bias.device
-        state = model.initial_state(len(self.inputs))
-        _, state = model.features(self.inputs[:, :WARM_UP].to(device), state)
-        total = 0.0
-        for start in range(WARM_UP, self.inputs.shape[1], chunk):
-            window = slice(start, start + chunk)
-            targets = self.targets[:, window].to(device)
-            loss, state = model.loss(self.inputs[:, window].to(device), targets, state)
-            total += float(loss) * targets.numel()
+        inputs, targets = self.inputs.to(device), self.targets.to(device)
+        state = model.initial_state(len(inputs))
+        _, state = model.features(inputs[:, :WARM_UP], state)
+        found: list[tuple[torch.Tensor, int]] = []  # read at the end: a GPU need not stop for it
+        for start in range(WARM_UP, inputs.shape[1], chunk):
+            wanted = targets[:, start : start + chunk]
+            loss, state = model.loss(inputs[:, start : start + chunk], wanted, state)
+            found.append((loss, wanted.numel()))
         model.train(was_training)
+        total = 0.0
+        for loss, count in found:
+            total += float(loss) * count
         return total / self.tokens

@@ -25,6 +25,13 @@ SIZES = range(64, 1_025, 64)
 # Operations of one update, a weight and a token: 2 forward, 4 backward.
 OPERATIONS = 6.0
 LARGE_VOCABULARY = 1_000
+# On a GPU: sizes that cuDNN is fastest with, as layers and units; the batch; and windows, which
+# cost it no more a token when they are long. There time allows more weights than a text can fill.
+GPU_SIZES = (*((1, units) for units in (256, 384, 512)), *((2, u) for u in (512, 768, 1024)))
+GPU_ROWS, GPU_WINDOW, GPU_WORDS_WINDOW, GPU_MULTIPLE = 64, 128, 70, 128
+MOST_WEIGHTS_PER_CHAR = 4.0
+# From so many passes on a text is known by heart without stronger dropouts.
+MANY_EPOCHS = 20.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,12 +107,12 @@ def plan_run(
     train_tokens: int,
     chars_per_token: float,
     operations_per_second: float,
+    device: str = "cpu",
 ) -> Plan:
     """Return the plan for a corpus on a machine that does so many operations a second."""
     named, config = config, with_preset(config)
-    words = vocab_size >= LARGE_VOCABULARY
-    sizes = [config.hidden_size] if config.hidden_size else list(SIZES)
-    models = [_model(config, vocab_size, size) for size in sizes]
+    words, gpu = vocab_size >= LARGE_VOCABULARY, device == "cuda"
+    models = _models(config, vocab_size, gpu, train_tokens * chars_per_token)
     operations = (budget_of(config).seconds or 0.0) * operations_per_second
     model = models[0]
     for larger in models[1:]:
@@ -116,24 +123,55 @@ def plan_run(
     tokens = _possible_tokens(config, model, train_tokens, operations)
     return Plan(
         model=model,
-        dropouts=_choose_dropouts(config, words, tokens / max(1, train_tokens)),
+        dropouts=_choose_dropouts(config, words, tokens / max(1, train_tokens), gpu),
         learning_rate=_or(config.learning_rate, 4e-3 if words else _rate(model.hidden_size)),
         weight_decay=_or(config.weight_decay, 0.03),
         max_grad_norm=_or(config.max_grad_norm, 1.0),
-        batch_size=named.batch_size or _fit_batch(config.batch_size or 32, train_tokens),
-        bptt=config.bptt or (40 if words else 32),
+        batch_size=named.batch_size or _fit_batch(_rows(config, gpu), train_tokens),
+        bptt=config.bptt or _window(words, gpu),
         ema=_or(config.ema, 0.06),
         restart_probability=0.03,
     )
 
 
-def _model(config: TrainConfig, vocab_size: int, hidden: int) -> LanguageModelConfig:
+def _models(
+    config: TrainConfig, vocab_size: int, gpu: bool, chars: float
+) -> list[LanguageModelConfig]:
+    """Return the models to choose from, the smallest first."""
+    if config.hidden_size:
+        return [_model(config, vocab_size, config.hidden_size, gpu)]
+    if not gpu:
+        return [_model(config, vocab_size, size, gpu) for size in SIZES]
+    sizes = [s for s in GPU_SIZES if config.num_layers in (None, s[0])]
+    sizes = sizes or [(config.num_layers or 1, units) for _, units in GPU_SIZES[-3:]]
+    models = [
+        _model(dataclasses.replace(config, num_layers=layers), vocab_size, units, gpu)
+        for layers, units in sizes
+    ]
+    small = [m for m in models if recurrent_weights(m) <= MOST_WEIGHTS_PER_CHAR * chars]
+    return small or models[:1]
+
+
+def _rows(config: TrainConfig, gpu: bool) -> int:
+    return config.batch_size or (GPU_ROWS if gpu else 32)
+
+
+def _window(words: bool, gpu: bool) -> int:
+    if gpu:
+        return GPU_WORDS_WINDOW if words else GPU_WINDOW
+    return 40 if words else 32
+
+
+def _model(config: TrainConfig, vocab_size: int, hidden: int, gpu: bool) -> LanguageModelConfig:
     words = vocab_size >= LARGE_VOCABULARY
+    embedding = _word_embedding(hidden) if words else 64
+    if gpu:
+        embedding = -(-embedding // GPU_MULTIPLE) * GPU_MULTIPLE
     return LanguageModelConfig(
         vocab_size=vocab_size,
         cell=config.cell,
         reset=config.reset,
-        embedding_dim=config.embedding_dim or (_word_embedding(hidden) if words else 64),
+        embedding_dim=config.embedding_dim or embedding,
         hidden_size=hidden,
         num_layers=config.num_layers or 1,
         skip=bool(config.skip),
@@ -186,16 +224,17 @@ def _fit_batch(wanted: int, train_tokens: int) -> int:
     return max(1, min(wanted, train_tokens // 64))
 
 
-def _choose_dropouts(config: TrainConfig, words: bool, epochs: float) -> Dropouts:
+def _choose_dropouts(config: TrainConfig, words: bool, epochs: float, gpu: bool) -> Dropouts:
     """Return the dropouts: little where the text is read once or twice, more with every epoch."""
     strength = 0.1 + 0.25 * math.log2(max(epochs, 0.1) / 3.0)
     output = 0.4 if words else min(0.5, max(0.0, strength))
+    by_heart = gpu and epochs >= MANY_EPOCHS
     return Dropouts(
         output=_or(config.dropout, round(output, 2)),
-        input=_or(config.input_dropout, 0.4 if words else 0.0),
-        layer=_or(config.layer_dropout, 0.25 if words else 0.1),
+        input=_or(config.input_dropout, 0.4 if words else 0.1 if by_heart else 0.0),
+        layer=_or(config.layer_dropout, 0.25 if words or by_heart else 0.1),
         embedding=_or(config.embedding_dropout, 0.1 if words else 0.0),
-        weight=_or(config.weight_drop, 0.0),
+        weight=_or(config.weight_drop, 0.3 if by_heart else 0.0),
     )
 
 

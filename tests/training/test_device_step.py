@@ -6,8 +6,9 @@ import torch
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.models.language_model import Dropouts, LanguageModel
-from charlm.training import device_step
+from charlm.training import device_step, feeds
 from charlm.training.batches import Streams
+from charlm.training.device_step import DeviceStep
 from charlm.training.feeds import HostFeed, ResidentFeed, id_type, uploaded
 from charlm.training.loop import device_steps, train_steps
 from charlm.training.optim import AveragedWeights, build_adamw
@@ -223,3 +224,53 @@ def test_an_overflow_of_scaled_gradients_costs_an_update_and_no_more():
     assert steps == {18}  # 2**24 and 2**23 were too large
     assert float(made.scale.factor) == 2.0**22
     assert [math.isfinite(update.grad_norm) for update in found] == [False] * 2 + [True] * 18
+
+
+class OnMeta:
+    """A relay to a device whose tensors have no values."""
+
+    def __init__(self, shape, dtype, device):
+        self.buffer = torch.zeros(shape, dtype=dtype, device=device)
+
+
+@pytest.mark.parametrize(
+    ("cell", "dtype", "backend", "sampled"),
+    [
+        ("lstm", torch.float16, "padded", False),
+        ("lstm", torch.bfloat16, "cudnn", True),
+        ("lstm", torch.float32, "native", False),
+        ("gru", torch.float16, "native", False),
+        ("rnn", torch.float32, "native", False),
+    ],
+)
+def test_an_update_looks_at_no_value_and_stays_on_its_device(
+    monkeypatch, cell, dtype, backend, sampled
+):
+    """Both would fail here: a value cannot be asked for, nor tensors of two devices be mixed."""
+    meta = torch.device("meta")
+
+    def adamw(moved, grads, *lists, lr, found_inf, **settings):
+        for parameter, grad in zip(moved, grads, strict=True):
+            parameter.add_(grad * lr * found_inf)
+
+    def mask(shape, p, like, generator):
+        return torch.empty(shape, dtype=like.dtype, device=like.device)
+
+    monkeypatch.setattr(torch, "_fused_adamw_", adamw)  # has no form without values
+    monkeypatch.setattr("charlm.models.layers.dropout_mask", mask)
+    monkeypatch.setattr("charlm.models.language_model.dropout_mask", mask)
+    monkeypatch.setattr(feeds, "Relay", OnMeta)
+    monkeypatch.setattr(device_step, "Relay", OnMeta)
+    made = trainer(torch.float32, cell)
+    made.model.to(meta).use(dtype, backend=backend)
+    made.optimizer = build_adamw(made.model, learning_rate=0.1, weight_decay=0.1)
+    made.averages = AveragedWeights(made.model.parameters(), 0.1)
+    if sampled:
+        made.model.sample_outputs(torch.zeros(VOCAB), 4)
+        drawn = torch.zeros(4, dtype=torch.int64, device=meta)
+        monkeypatch.setattr(made.model.proposal, "draw", lambda generator: drawn)
+    step = DeviceStep(made)
+    for _ in range(4):  # the fourth averages
+        step._work()
+        made.averages.update(step.moved)
+    assert {part.device for layer in made.state for part in layer} == {meta}

@@ -7,13 +7,14 @@ from charlm.training.config import TrainConfig
 from charlm.training.presets import budget_of, plan_run, recurrent_weights, step_weights
 
 
-def plan(config=None, *, vocab=65, tokens=1_000_000, chars=1.0, speed=4e11):
+def plan(config=None, *, vocab=65, tokens=1_000_000, chars=1.0, speed=4e11, device="cpu"):
     return plan_run(
         config or TrainConfig(max_time="3m"),
         vocab_size=vocab,
         train_tokens=tokens,
         chars_per_token=chars,
         operations_per_second=speed,
+        device=device,
     )
 
 
@@ -91,3 +92,24 @@ def test_a_run_without_a_limit_takes_a_minute():
 def test_a_time_that_is_none_is_refused(text):
     with pytest.raises(ConfigError, match="is no duration"):
         budget_of(TrainConfig(max_time=text))
+
+
+def test_a_gpu_gets_sizes_that_its_library_is_fast_with():
+    for vocab, chars, bptt in ((65, 1.0, 128), (10_000, 5.0, 70)):
+        for speed in (1e11, 1e13, 1e15):
+            chosen = plan(vocab=vocab, chars=chars, speed=speed, device="cuda")
+            sizes = {chosen.model.hidden_size % 128, chosen.model.embedding_dim % 128}
+            assert (sizes, chosen.batch_size, chosen.bptt) == ({0}, 64, bptt)
+
+
+def test_on_a_gpu_the_text_bounds_the_model_that_time_would_allow():
+    sizes = [
+        (chosen.model.num_layers, chosen.model.hidden_size)
+        for chosen in (
+            plan(tokens=tokens, speed=1e15, device="cuda") for tokens in (10_000, 10**6, 10**8)
+        )
+    ]
+    assert sizes == [(1, 256), (2, 512), (2, 1024)]
+    assert plan(TrainConfig(num_layers=3), speed=1e15, device="cuda").model.num_layers == 3
+    assert plan(speed=1e15, device="cuda").dropouts.weight == 0.3
+    assert plan(tokens=10**9, speed=1e13, device="cuda").dropouts.weight == 0.0

@@ -1,6 +1,7 @@
 """Where word vectors are trained: what is chosen, what is refused, and that PyTorch stays out."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -11,9 +12,11 @@ import torch
 
 from charlm.base.errors import ConfigError, TaskError
 from charlm.tasks import train_vectors, train_vectors_device
+from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 from charlm.tasks.train_vectors_device import choose_device, has_gpu
 from charlm.vectors import cuda
+from charlm.vectors.cuda_batches import BatchTrainer
 
 from .conftest import stream_of, two_topics
 from .test_vectors_programs import SETTINGS
@@ -144,9 +147,31 @@ def test_too_little_memory_on_the_gpu_is_one_line(ways, monkeypatch):
     )
 
 
-def test_a_continuation_may_be_elsewhere():
-    """Begun on a GPU that is gone, it goes on where it is told to."""
-    old = VectorsTrainConfig(device="cuda", epochs=3)
-    merged = train_vectors._merged(old, VectorsTrainConfig(device="cpu"))
-    assert merged == VectorsTrainConfig(device="cpu", epochs=3)
-    assert train_vectors._merged(old, VectorsTrainConfig()) == old
+class _InterruptedAtOnce(Interrupts):
+    def __enter__(self):
+        self.signal = "SIGINT"
+        return self
+
+    def __exit__(self, *_):
+        return
+
+
+def test_a_continuation_may_be_elsewhere(charlm, home, monkeypatch):
+    """Begun where a GPU was and stopped at once, it goes on without one, and on the GPU again."""
+    begun_on = []
+
+    def build_cuda_trainer(stream, settings):
+        begun_on.append("cuda")
+        return BatchTrainer(stream, settings, torch.device("cpu"))
+
+    monkeypatch.setattr(cuda, "build_cuda_trainer", build_cuda_trainer)
+    (home / "t.txt").write_text(two_topics(100))
+    train = ("train", "vectors", "-q", "--json", "--dim", "4", "--epochs", "1", "-o", "t")
+    with monkeypatch.context() as patched:
+        patched.setattr(train_vectors, "Interrupts", _InterruptedAtOnce)
+        assert charlm(*train, "t.txt", "--device", "cuda")[0] == 130
+        status, out, _ = charlm(*train[:3], "--json", "--resume", "-o", "t", "--device", "cpu")
+        assert (status, json.loads(out)["device"]) == (130, "cpu")
+    status, out, _ = charlm(*train[:3], "--json", "--resume", "-o", "t", "--device", "cuda")
+    assert (status, json.loads(out)["device"]) == (0, "cuda")
+    assert len(begun_on) == 2

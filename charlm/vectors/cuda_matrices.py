@@ -11,6 +11,8 @@ import torch
 
 from charlm.vectors.training import Progress, Settings, Trainer, WordStream
 
+MOST_PINNED = 1 << 24  # bytes of host memory that a copy may lock while it is under way
+
 
 class CudaTrainer(Trainer):
     """A trainer whose two matrices lie on a device of PyTorch's; see `Trainer`.
@@ -24,11 +26,13 @@ class CudaTrainer(Trainer):
         self.w, self.c = self.on(self.vectors), self.on(self.contexts)
 
     def on(self, array: npt.NDArray[Any]) -> torch.Tensor:
-        """Return a copy of an array on the device; the host does not wait for a GPU to have it."""
+        """Return a copy of an array on the device; for a piece of text nothing waits."""
         there = torch.from_numpy(np.ascontiguousarray(array))
-        if self.device.type == "cuda" and there.numel():
+        if self.device.type == "cpu":
+            return there.clone()
+        if 0 < array.nbytes <= MOST_PINNED:
             return there.pin_memory().to(self.device, non_blocking=True)
-        return there.clone()
+        return there.to(self.device)
 
     def random(self, piece: int) -> torch.Generator:
         """Return a generator whose numbers follow from the seed and the piece."""

@@ -102,7 +102,7 @@ class Pair:
 
     def meeting(self, lexicon: Lexicon, log_unigrams: Float32) -> Pair:
         """Return the pair as one that knows how many of a speller's words it lacks."""
-        if self._counts[-1] <= 1:  # no word of its text was left out
+        if self.log_unknown is not None or self._counts[-1] <= 1:  # of its text none was left out
             return self
         lacking = [
             number

@@ -57,12 +57,23 @@ class Speller:
         tensors = {**self.tensors, **arrays}
         return dataclasses.replace(self, config=config, tensors=tensors, cloze=Cloze(arrays))
 
-    def with_pair(self, pair: Pair) -> Speller:
-        """Return the speller with a pair of language models."""
-        weights = dataclasses.replace(self.weights, cloze=PAIR_SHARE)
+    def with_pair(self, pair: Pair, share: float = PAIR_SHARE) -> Speller:
+        """Return the speller with a pair of language models.
+
+        With them, n-grams tell words apart less sharply, so that a change needs less.
+
+        Args:
+            pair: what is heard.
+            share: of it in what words around say.
+        """
         pair = pair.meeting(self.lexicon, self.model.log_unigrams)
-        tensors = {**self.tensors, **pair.arrays}
-        return dataclasses.replace(self, pair=pair, tensors=tensors, weights=weights)
+        margin = self.weights.margin - share
+        return dataclasses.replace(
+            self,
+            pair=pair,
+            tensors={**self.tensors, **pair.arrays},
+            weights=dataclasses.replace(self.weights, cloze=share, margin=margin),
+        )
 
     def judge(self) -> Judge | None:
         """Return what decides close calls of one text, from its beginning, if there is any."""

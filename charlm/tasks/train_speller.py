@@ -31,7 +31,7 @@ from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, W
 from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_speller_cloze import add_cloze, cloze_seconds
 from charlm.tasks.train_speller_config import SpellerTrainConfig
-from charlm.tasks.train_speller_pair import choose_share, open_pair
+from charlm.tasks.train_speller_pair import add_pair, open_pair
 from charlm.text.corpora import open_corpus
 
 FEW_WORDS = 5_000_000
@@ -85,7 +85,7 @@ def train_speller(
     speller, ids = _build(text, config, data)
     tokens = len(ids)
     if pair is not None:
-        speller = yield from choose_share(speller.with_pair(pair), text.clean)
+        speller = yield from add_pair(speller, pair, text.clean)
     else:
         speller = yield from add_cloze(speller, ids, seconds_of_networks)
     speller, rate = _set_threshold(speller, text.clean, config.false_changes)

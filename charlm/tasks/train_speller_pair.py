@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Generator, Sequence
 
 from charlm.base.errors import TaskError
@@ -47,19 +46,23 @@ def _require_words(opened: OpenModel) -> WordTokenizer:
     )
 
 
-def choose_share(speller: Speller, clean: Sequence[str]) -> Generator[Message, None, Speller]:
-    """Return the speller that hears its pair as much as is best on lines with slips put in.
+def add_pair(
+    speller: Speller, pair: Pair, clean: Sequence[str]
+) -> Generator[Message, None, Speller]:
+    """Return the speller with a pair, heard as much as is best on lines with slips put in.
 
     Args:
-        speller: has a pair.
-        clean: lines that were held out. Too few leave the share as it is.
+        speller: has no networks.
+        pair: what it gets.
+        clean: lines that were held out. Too few try nothing.
     """
     right = _some(clean)
     if sum(map(len, right)) < _LEAST_CHARS:
-        return speller
+        return speller.with_pair(pair)
     yield Message(text="trying how much the pair is to be heard")
     typed = add_slips(right)
-    heard = {share: _hearing(speller, share) for share in SHARES}
+    pair = pair.meeting(speller.lexicon, speller.model.log_unigrams)
+    heard = {share: speller.with_pair(pair, share) for share in SHARES}
     wrong = {share: _wrong_words(one, right, typed) for share, one in heard.items()}
     best = min(SHARES, key=lambda share: wrong[share])  # of equal ones the first
     words = sum(len(line.split()) for line in right)
@@ -68,11 +71,6 @@ def choose_share(speller: Speller, clean: Sequence[str]) -> Generator[Message, N
         f"held out, slips put in, {wrong[best]:,} are wrong with it, {wrong[0.0]:,} without"
     )
     return heard[best]
-
-
-def _hearing(speller: Speller, share: float) -> Speller:
-    weights = dataclasses.replace(speller.weights, cloze=share)
-    return dataclasses.replace(speller, weights=weights)
 
 
 def _wrong_words(speller: Speller, right: Sequence[str], typed: Sequence[str]) -> int:

@@ -20,10 +20,11 @@ from charlm.spelling.pair_judge import PairJudge
 from charlm.spelling.pair_words import PairWords
 from charlm.spelling.sentences import Document
 from charlm.spelling.slips import add_slips, count_wrong
+from charlm.spelling.speller import PAIR_SHARE
 from charlm.spelling.words import CAPITAL, CAPITALS, LOWER
 from charlm.store.checkpoint import load_model
 from charlm.tasks.train_speller_config import SpellerTrainConfig
-from charlm.tasks.train_speller_pair import choose_share, open_pair
+from charlm.tasks.train_speller_pair import add_pair, open_pair
 from tests.cli.conftest import charlm as charlm
 from tests.spelling.making import SENTENCES, make_speller
 from tests.spelling.pairs import make_pair, make_tokenizer, save_half, save_pair, silent_pair
@@ -401,7 +402,7 @@ def test_a_pair_is_heard_as_far_as_it_serves(right, is_heard):
     tokenizer = make_tokenizer(SENTENCES * 2)
     pair = silent_pair(tokenizer, there=9.0, their=-9.0)
     lines = [f"{right} {right} house {right} dog {right}"] * 200
-    speller, last = run_to_the_end(choose_share(make_speller().with_pair(pair), lines))
+    speller, last = run_to_the_end(add_pair(make_speller(), pair, lines))
     assert (speller.weights.cloze > 0.0) == is_heard
     assert last.text.startswith(
         f"the pair has a share of {speller.weights.cloze:.0%} in what words around say: of 1,200 "
@@ -409,11 +410,11 @@ def test_a_pair_is_heard_as_far_as_it_serves(right, is_heard):
     )
 
 
-def test_few_lines_leave_the_share_as_it_is():
-    speller = make_speller().with_pair(make_pair())
-    with pytest.raises(StopIteration) as end:
-        next(choose_share(speller, ["few words"]))
-    assert end.value.value is speller
+def test_of_few_lines_nothing_is_tried():
+    speller, last = run_to_the_end(add_pair(make_speller(), make_pair(), ["few words"]))
+    assert last is None
+    assert speller.weights.cloze == PAIR_SHARE
+    assert speller.weights.margin == make_speller().weights.margin - PAIR_SHARE
 
 
 @pytest.fixture

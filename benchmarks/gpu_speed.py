@@ -179,7 +179,7 @@ def decoding(bench: Bench) -> None:
             decoder = Decoder(
                 config, plain.tensors(), torch.device(bench.device), precision=precision
             )
-            rate = _decoder_rate(decoder, rows, seconds)
+            rate = _decoder_rate(decoder, rows, seconds, least=64 if bench.dry else 1024)
             bench.figure(
                 f"charlm {precision}, {rows} streams",
                 rate,
@@ -189,7 +189,9 @@ def decoding(bench: Bench) -> None:
                 way=decoder.way(rows),
             )
             if precision == "float32":
-                told = _token_rate(decoder, rows, min(4096, max(64, int(rate / rows))))
+                told = _token_rate(
+                    decoder, rows, min(4096, max(64, int(seconds * rate / rows / 4)))
+                )
                 bench.figure(
                     f"charlm {precision}, {rows} streams, as tokens", told, "characters a second"
                 )
@@ -203,7 +205,7 @@ def _token_rate(decoder: Any, rows: int, count: int) -> float:
     return drawn / (time.perf_counter() - start)
 
 
-def _decoder_rate(decoder: Any, rows: int, seconds: float) -> float:
+def _decoder_rate(decoder: Any, rows: int, seconds: float, *, least: int) -> float:
     """Return characters a second over whole blocks of ids, each copied to the host."""
 
     def run(tokens: int) -> float:
@@ -214,6 +216,6 @@ def _decoder_rate(decoder: Any, rows: int, seconds: float) -> float:
         drawn = sum(block.ids.size for block in decoder.blocks([], config))
         return drawn / (time.perf_counter() - start)
 
-    run(512)  # makes the graphs
-    rate = run(1024)
-    return statistics.median(run(max(1024, int(rate * seconds / 3 / rows))) for _ in range(3))
+    run(least // 2)  # makes the graphs
+    rate = run(least)
+    return statistics.median(run(max(least, int(rate * seconds / 3 / rows))) for _ in range(3))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gpu_report import Bench, train
 
 from charlm.engine.dynamic import DynamicSettings
+from charlm.models.cuda_decode import Decoder
 from charlm.tasks.evaluate import evaluate_model
-from charlm.tasks.load import OpenModel
+from charlm.tasks.load import OpenModel, model_config
 from charlm.tasks.mixture import open_models
 from charlm.tasks.scoring import score_batch
 from charlm.tasks.train_events import TrainResult
@@ -85,7 +88,7 @@ def shakespeare(bench: Bench) -> None:
     whole = text.read_text(encoding="utf-8")
     held_out = bench.home / "shakespeare.valid.txt"
     held_out.write_text(whole[-part.chars :], encoding="utf-8")
-    opened = open_models([result.name], device=bench.device)
+    opened = _open(bench, result.name)
     cold = _cold(opened, whole[-part.chars :])
     bench.figure("static, windows of 256 read from nothing", cold, "nats a character")
     begin = bench.home / "shakespeare.begin.txt"
@@ -109,7 +112,7 @@ def ptb(bench: Bench) -> None:
     about = _about(result)
     bench.figure("static, valid", result.valid.perplexity, "perplexity", **about)
     bench.figure("static, test", result.test.perplexity, "perplexity", bar=59.0, **about)
-    opened = open_models([result.name], device=bench.device)
+    opened = _open(bench, result.name)
     _dynamic(bench, opened, test, valid, "perplexity", "perplexity", bar=52.0)
 
 
@@ -125,7 +128,7 @@ def wiki8(bench: Bench) -> None:
         return
     assert result.test is not None
     bench.figure("static, test", result.test.bits_per_char, "bits a character", **_about(result))
-    opened = open_models([result.name], device=bench.device)
+    opened = _open(bench, result.name)
     _dynamic(bench, opened, parts["test_begin"], parts["look"], "bits_per_char", "bits a character")
 
 
@@ -143,6 +146,16 @@ def _learn(bench: Bench, specs: list[Path], defaults: dict[str, Any]) -> TrainRe
         bench.skip(bench.part, f"{done}; --resume with the same --home goes on")
         return None
     return result
+
+
+def _open(bench: Bench, name: str) -> OpenModel:
+    """Open a model on the device; a dry run goes the device's ways on the CPU."""
+    opened = open_models([name], device=bench.device)
+    if bench.device == "cuda":
+        return opened
+    config = model_config(opened.stored)
+    tensors = opened.stored.tensors(config.tensor_shapes())
+    return dataclasses.replace(opened, model=Decoder(config, tensors, torch.device("cpu")))
 
 
 def _about(result: TrainResult) -> dict[str, Any]:

@@ -14,7 +14,12 @@ from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_classifier_data import ClassifierData, read_classifier_data
 from charlm.tasks.train_classifier_run import ClassifierResult as ClassifierResult
 from charlm.tasks.train_classifier_run import Run
-from charlm.tasks.train_continue import folder_to_resume, settings_to_resume, state_to_resume
+from charlm.tasks.train_continue import (
+    folder_to_resume,
+    require_something_left,
+    settings_to_resume,
+    state_to_resume,
+)
 from charlm.tasks.train_events import Message, TrainEvent
 from charlm.tasks.train_folder import free_name, model_folder, require_free
 
@@ -77,6 +82,7 @@ def _resume(
                 f"the texts have changed since {folder} was begun (their checksum differs); bring "
                 "the old ones back, or train a new classifier with --name"
             )
+        require_something_left(folder, found, merged)
         yield from _introduce(folder.name, data)
         yield from Run(folder, data, merged, corpus, found).train()
 

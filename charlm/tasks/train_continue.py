@@ -7,8 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from charlm.base.config import to_json
 from charlm.base.errors import CheckpointError, ConfigError
-from charlm.store.checkpoint import ResumeState, load_resume
+from charlm.store.checkpoint import ResumeState, load_model, load_resume
 from charlm.tasks.train_folder import model_folder, newest_unfinished
 
 if TYPE_CHECKING:
@@ -80,3 +81,23 @@ def settings_to_resume(old: C, new: C, may_change: Collection[str], noun: str) -
                 f"train {noun} with another --name"
             )
     return dataclasses.replace(old, **given)
+
+
+def require_something_left(folder: Path, found: ResumeState, merged: Any) -> None:
+    """Raise `CheckpointError` if the run has ended, and nothing new is asked of it.
+
+    A run that was killed when all was learnt, but not yet saved, has not ended.
+    """
+    asked = to_json(merged)
+    if asked != found.state.get("config"):
+        return
+    try:
+        training = load_model(folder, weights=False).training
+    except CheckpointError:  # its damage is no loss: a state is there
+        return
+    is_its_own = training.get("config") == asked and training.get("steps") == found.step
+    if is_its_own and training.get("finished") is True:
+        raise CheckpointError(
+            f"{folder} is finished (step {found.step:,}); to extend it, give a larger --epochs or "
+            "--max-time"
+        )

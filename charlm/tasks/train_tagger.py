@@ -11,7 +11,12 @@ from charlm.store.checkpoint import clear_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
 from charlm.tagging.folder import KIND
-from charlm.tasks.train_continue import folder_to_resume, settings_to_resume, state_to_resume
+from charlm.tasks.train_continue import (
+    folder_to_resume,
+    require_something_left,
+    settings_to_resume,
+    state_to_resume,
+)
 from charlm.tasks.train_events import Message, TrainEvent
 from charlm.tasks.train_folder import free_name, model_folder, require_free
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
@@ -88,16 +93,17 @@ def _resume(
         found = state_to_resume(folder, KIND, "a tagger")
         if found.warning:
             yield Message(text=found.warning, warning=True)
-        old = from_json(TaggerTrainConfig, found.state["config"], where=f"{folder}/resume")
+        old = from_json(TaggerTrainConfig, found.state.get("config"), where=f"{folder}/resume")
         merged = settings_to_resume(old, config, _MAY_CHANGE, "a new tagger")
-        corpus = list(specs or found.state["corpus"])
+        corpus = list(specs or map(str, found.state.get("corpus", ())))
         data, valid, test = _read(corpus, merged)
         yield from _tell(data, valid, test)
-        if data.sha256 != found.state["sha256"]:
+        if data.sha256 != found.state.get("sha256"):
             raise CheckpointError(
                 f"the sentences have changed since {folder} was begun (their checksum differs); "
                 "bring the old ones back, or train a new tagger with --name"
             )
+        require_something_left(folder, found, merged)
         from charlm.tasks.train_tagger_run import Run
 
         yield from Run(folder, data, valid, test, merged, corpus, found).train()

@@ -21,6 +21,7 @@ from charlm.models.runtime import DTYPES, use_threads
 from charlm.models.tagger import TagDropouts
 from charlm.models.tagger import Tagger as Module
 from charlm.store.checkpoint import MetricsLog, ResumeState, keep_newest, save_resume
+from charlm.store.resume import require_array
 from charlm.tagging.config import TaggerConfig, describe
 from charlm.tagging.folder import KIND, save_tagger
 from charlm.tagging.measuring import TagFigures, measure
@@ -67,10 +68,7 @@ class Run:
         self.vectors = open_given(config)
         self.form, self.words, self.parts = settle_form(data, config, self.vectors)
         self._found = found
-        state = found.state if found else {}
-        self._begun = float(state.get("seconds", 0.0))
-        self._words = int(state.get("words_read", 0))
-        self._looked = float(state.get("looked", 0.0))
+        self._begun, self._words, self._looked = 0.0, 0, 0.0
         self._best: tuple[float, Arrays] | None = None
         self._ends = False
 
@@ -148,16 +146,19 @@ class Run:
         return self.vectors.table(list(rows))[0]
 
     def _restore(self, found: ResumeState) -> None:
+        state, tensors = found.state, found.tensors
         try:
-            self.trainer.restore(found.tensors)
-            best = found.state["best"]
+            self._begun, self._words = float(state["seconds"]), int(state["words_read"])
+            self._looked, best = float(state["looked"]), state["best"]
+            self.trainer.restore(tensors)
             if best is not None:
-                names = self.form.tensor_shapes()
-                self._best = float(best), {name: found.tensors[f"best.{name}"] for name in names}
-        except (ValueError, KeyError, IndexError, RuntimeError) as error:
+                shapes = self.form.tensor_shapes()
+                arrays = {n: require_array(tensors, f"best.{n}", shapes[n]) for n in shapes}
+                self._best = float(best), arrays
+        except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
-                f"{self.folder}/resume does not fit its own settings ({error}); train a new "
-                "tagger with --name"
+                f"{self.folder}/resume does not fit its own settings ({str(error)[:200]}); train a "
+                "new tagger with --name"
             ) from error
 
     def _limits(self, ids: TagData) -> None:

@@ -122,6 +122,32 @@ def test_a_longer_training_extends_a_finished_one(reviews, home):
     assert steps == [5, 10, 15, 20, 25, 30]
 
 
+def test_a_finished_training_says_how_to_extend_it(reviews, home):
+    run(reviews, "r")
+    with pytest.raises(CheckpointError) as caught:
+        run(reviews, "r", resume=True)
+    assert str(caught.value) == (
+        f"{home}/checkpoints/r is finished (step 20); to extend it, give a larger --epochs or "
+        "--max-time"
+    )
+
+
+def test_killed_between_the_last_state_and_the_model_it_ends(reviews, home, monkeypatch):
+    run(reviews, "whole")
+
+    def killed(*_, finished, **__):
+        if finished:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(task.Run, "_save_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(reviews, "part")
+    assert load_resume(home / "checkpoints" / "part").step == 20
+    assert run(reviews, "part", resume=True)[-1].steps == 20
+    same(home, "whole", "part")
+
+
 def test_a_continuation_keeps_settings_and_texts(reviews, home):
     run(reviews, "r")
     with pytest.raises(ConfigError) as caught:
@@ -159,9 +185,9 @@ def test_a_state_that_does_not_fit_is_refused(reviews, home, monkeypatch):
         wrong = found._replace(tensors=found.tensors | {name: np.zeros(7, np.float32)})
         monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _, w=wrong: w)
         with pytest.raises(CheckpointError, match="resume does not fit its own settings"):
-            run(reviews, "r", resume=True)
+            run(reviews, "r", resume=True, epochs=9)
     for values in ({"layers": {}}, {"shares": [1, 2]}, {"seconds": None}):
         wrong = found._replace(state=found.state | values)
         monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _, w=wrong: w)
         with pytest.raises(CheckpointError, match="resume does not fit its own settings"):
-            run(reviews, "r", resume=True)
+            run(reviews, "r", resume=True, epochs=9)

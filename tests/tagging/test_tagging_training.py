@@ -5,7 +5,8 @@ import signal
 import numpy as np
 import pytest
 
-from charlm.store.checkpoint import load_model
+from charlm.base.errors import CheckpointError
+from charlm.store.checkpoint import load_model, load_resume
 from charlm.tagging.folder import restore_tagger
 from charlm.tagging.tagger import word_rows
 from charlm.tasks.train_events import VectorStep
@@ -102,6 +103,32 @@ def test_a_continuation_keeps_its_settings(home):
     run("a")
     with pytest.raises(Exception, match="hidden_size is 8 in the run to go on with"):
         run("a", resume=True, hidden_size=9)
+
+
+def test_a_finished_training_says_how_to_extend_it(home):
+    run("a")
+    with pytest.raises(CheckpointError) as caught:
+        run("a", resume=True)
+    assert str(caught.value) == (
+        f"{home}/checkpoints/a is finished (step 36); to extend it, give a larger --epochs or "
+        "--max-time"
+    )
+    assert run("a", resume=True, epochs=5)[-1].steps == 45
+
+
+def test_a_state_that_does_not_fit_is_refused(home, monkeypatch):
+    run("a", valid="train.tsv")
+    found = load_resume(home / "checkpoints" / "a")
+    short = np.zeros(7, np.float32)
+    for wrong in (
+        found._replace(tensors=found.tensors | {"0.weight.output.bias": short}),
+        found._replace(tensors=found.tensors | {"best.0.output.bias": short}),
+        found._replace(state=found.state | {"seconds": None}),
+        found._replace(tensors=found.tensors | {"0.random": short}),
+    ):
+        monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _, w=wrong: w)
+        with pytest.raises(CheckpointError, match="resume does not fit its own settings"):
+            run("a", resume=True, epochs=9)
 
 
 def test_long_sentences_are_trained_on_in_parts(home):

@@ -255,3 +255,11 @@ def test_how_to_read_labels_asks_for_a_model_of_labels(charlm, trained, home, ti
     status, out, err = charlm("evaluate", "new.csv", "--label-column", "rating", "--json")
     assert (status, json.loads(out)["accuracy"]) == (0, 0.5)
     assert err.startswith(f"charlm: using 'r', the newest model in {home}/checkpoints/ ")
+
+
+def test_programs_are_told_the_end_of_a_training_with_its_figures(charlm, reviews, monkeypatch):
+    monkeypatch.setenv("CHARLM_EVENTS", "json")
+    status, _, err = charlm(*TRAIN, reviews, "-o", "e")
+    last = json.loads(err.splitlines()[-1])
+    assert (status, last["event"], last["name"]) == (0, "ClassifierResult", "e")
+    assert last["valid_figures"]["confusion"] == [[2, 0], [0, 2]]

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.generation.sampling import SamplingConfig
+from charlm.models.cuda_decode import Decoder
 
 VOCAB, EMBEDDING, ROWS, BPTT = 65, 128, 64, 128
 SHAPES = ((2, 512), (3, 1024))
@@ -161,10 +162,12 @@ def eager_rate(plain: Plain, rows: int, seconds: float, device: str) -> float:
     return rows * _calls_per_second(step, seconds, device)
 
 
-def decoding(bench: Bench) -> None:
-    """Characters a second of 2 x 512: one stream, and 1,024 side by side, beside an eager loop."""
-    from charlm.models.cuda_decode import Decoder
+# Streams side by side, and the bar in characters a second; those without one are told too.
+STREAMS = {1: 40_000.0, 8: None, 1024: 5e6, 16_384: None}
 
+
+def decoding(bench: Bench) -> None:
+    """Characters a second of 2 x 512, one stream and many side by side, beside an eager loop."""
     torch.manual_seed(0)
     layers, hidden = (2, 16) if bench.dry else (2, 512)
     plain = Plain(layers, hidden).to(bench.device).eval()
@@ -172,29 +175,33 @@ def decoding(bench: Bench) -> None:
         vocab_size=VOCAB, embedding_dim=EMBEDDING, hidden_size=hidden, num_layers=layers
     )
     seconds = 0.05 if bench.dry else 4.0
-    for rows, bar in ((1, 40_000.0), (8 if bench.dry else 1024, 5e6)):
+    for rows, bar in ({1: 40_000.0, 8: None} if bench.dry else STREAMS).items():
         eager = eager_rate(plain, rows, seconds, bench.device)
         bench.figure(f"eager loop, {rows} streams", eager, "characters a second")
         for precision in ("float32",) if bench.dry else ("float32", "tf32", "float16"):
-            decoder = Decoder(
-                config, plain.tensors(), torch.device(bench.device), precision=precision
-            )
-            rate = _decoder_rate(decoder, rows, seconds, least=64 if bench.dry else 1024)
-            bench.figure(
-                f"charlm {precision}, {rows} streams",
-                rate,
-                "characters a second",
-                times=rate / eager,
-                bar=bar,
-                way=decoder.way(rows),
-            )
-            if precision == "float32":
-                told = _token_rate(
-                    decoder, rows, min(4096, max(64, int(seconds * rate / rows / 4)))
-                )
-                bench.figure(
-                    f"charlm {precision}, {rows} streams, as tokens", told, "characters a second"
-                )
+            _decode(bench, config, plain, rows, precision, seconds, eager=eager, bar=bar)
+
+
+def _decode(
+    bench: Bench,
+    config: LanguageModelConfig,
+    plain: Plain,
+    rows: int,
+    precision: str,
+    seconds: float,
+    *,
+    eager: float,
+    bar: float | None,
+) -> None:
+    decoder = Decoder(config, plain.tensors(), torch.device(bench.device), precision=precision)
+    rate = _decoder_rate(decoder, rows, seconds, least=64 if bench.dry else 1024)
+    about = {"times": rate / eager, "way": decoder.way(rows)} | ({"bar": bar} if bar else {})
+    label = f"charlm {precision}, {rows} streams"
+    bench.figure(label, rate, "characters a second", **about)
+    if precision == "float32":
+        count = min(4096, max(64, int(seconds * min(rate, 3e5) / rows / 4)))
+        told = _token_rate(decoder, rows, count)
+        bench.figure(f"{label}, as tokens", told, "characters a second")
 
 
 def _token_rate(decoder: Any, rows: int, count: int) -> float:

@@ -24,7 +24,7 @@ from charlm.models.decode_step import StepNetwork, StepState, products
 logger = logging.getLogger(__name__)
 
 # Steps that are asked for at once, at most; fewer where their numbers would take much memory.
-LONGEST, LONG, MANY_ROWS = 256, 32, 4_096
+LONGEST, LONG, MANY_ROWS = 256, 64, 16_384
 UNROLLED = 16  # steps of the longer of two graphs
 
 

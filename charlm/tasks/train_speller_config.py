@@ -41,6 +41,4 @@ class SpellerTrainConfig:
     def __post_init__(self) -> None:
         check(self)
         if self.pair is not None and self.max_time is not None:
-            raise ConfigError(
-                "max_time is for networks of its own, and pair for others; give one of them"
-            )
+            raise ConfigError("max_time is for networks of its own: leave it out beside --pair")

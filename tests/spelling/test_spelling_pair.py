@@ -486,4 +486,4 @@ def test_time_for_networks_of_its_own_is_refused_beside_a_pair(charlm, home):
         SpellerTrainConfig(pair="two", max_time="1m")
     status, _, err = charlm("train", "speller", "x.txt", "--pair", "two", "--max-time", "1m")
     assert status == 2
-    assert "--max-time is for networks of its own, and pair for others; give one" in err
+    assert "--max-time is for networks of its own: leave it out beside --pair" in err

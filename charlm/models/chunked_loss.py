@@ -27,22 +27,23 @@ class _ChunkedLoss(torch.autograd.Function):
         rows: int,
         differentiates: bool,
     ) -> Any:
-        total = bias.new_zeros(())
-        grads = []
-        if differentiates:
-            grads = [torch.empty_like(features), torch.zeros_like(weight), torch.zeros_like(bias)]
         narrow = weight.to(features.dtype)
+        losses, parts = [], []
+        of_weight, of_bias = None, None
         for start in range(0, len(targets), rows):
-            part = slice(start, start + rows)
-            inputs, wanted = features[part], targets[part].unsqueeze(1)
+            inputs, wanted = features[start : start + rows], targets[start : start + rows, None]
             logits = (inputs @ narrow.t()).to(bias.dtype).add_(bias)
             norm = logits.logsumexp(dim=1, keepdim=True)
-            total += (norm - logits.gather(1, wanted)).sum()
+            losses.append((norm - logits.gather(1, wanted)).sum())
             if differentiates:
-                _add_gradients(grads, part, logits.sub_(norm).exp_(), inputs, narrow, wanted)
-        ctx.save_for_backward(*grads)
+                found = _gradients(logits.sub_(norm).exp_(), inputs, narrow, wanted)
+                parts.append(found[0])
+                of_weight = _sum(of_weight, found[1].to(weight.dtype))
+                of_bias = _sum(of_bias, found[2])
+        if differentiates:
+            ctx.save_for_backward(_joined(parts), of_weight, of_bias)
         ctx.count = len(targets)
-        return total / len(targets)
+        return (losses[0] if len(losses) == 1 else torch.stack(losses).sum()) / len(targets)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -51,15 +52,21 @@ class _ChunkedLoss(torch.autograd.Function):
         return *found, None, None, None
 
 
-def _add_gradients(
-    grads: list[Tensor], part: slice, probs: Tensor, inputs: Tensor, weight: Tensor, wanted: Tensor
-) -> None:
-    """Add the gradients of one part's summed loss, from its probabilities, which are spent."""
+def _gradients(
+    probs: Tensor, inputs: Tensor, weight: Tensor, wanted: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of one part's summed loss, from its probabilities, which are spent."""
     probs.scatter_(1, wanted, probs.gather(1, wanted) - 1.0)
-    grads[2] += probs.sum(dim=0)
     narrow = probs.to(inputs.dtype)
-    grads[0][part] = narrow @ weight
-    grads[1] += (narrow.t() @ inputs).to(grads[1].dtype)
+    return narrow @ weight, narrow.t() @ inputs, probs.sum(dim=0)
+
+
+def _sum(so_far: Tensor | None, part: Tensor) -> Tensor:
+    return part if so_far is None else so_far.add_(part)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def chunked_cross_entropy(

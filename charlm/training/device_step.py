@@ -25,6 +25,8 @@ from charlm.training.trainer import Trainer, Update, diverged
 # The most updates between two looks at their losses.
 MOST_UNREAD = 256
 COLUMNS = 3  # loss, norm, and whether all went well so far
+# Layers that would bring a state to the type of products at once, and the one after back.
+NARROW = ("cudnn", "padded")
 
 
 @dataclasses.dataclass(slots=True)
@@ -51,14 +53,17 @@ class DeviceStep:
         self.feed = choose_feed(trainer.streams, self.device)
         rows = len(trainer.streams.cursors[trainer.streams.rows])
         state = trainer.state or model.initial_state(rows)
-        self.state: list[State] = [tuple(p.detach().clone() for p in layer) for layer in state]
+        self._whole = torch.stack([part.detach() for layer in state for part in layer])
+        parts = iter(self._whole)
+        self.state: list[State] = [tuple(next(parts) for _ in layer) for layer in state]
         trainer.state = self.state
         if model.dtype == torch.float16 and trainer.scale is None:
             trainer.scale = LossScale(self.device)
         self.alive = torch.ones((), dtype=torch.bool, device=self.device)
         self.moved = torch.ones((), dtype=self.dtype, device=self.device)
+        self._row = torch.zeros(COLUMNS, dtype=self.dtype, device=self.device)
         self.results = torch.zeros(MOST_UNREAD, COLUMNS, dtype=self.dtype, device=self.device)
-        self._control = Relay((2,), torch.float64, self.device)
+        self._rate = Relay((), self.dtype, self.device)
         self._unread: list[float] = []
         self._posted: deque[Posted] = deque()
         self._update = Recorded(self._work, self.device, trainer.generator, self._renew)
@@ -68,8 +73,9 @@ class DeviceStep:
         trainer = self.trainer
         rate = trainer.learning_rate * schedule(share)
         self.feed.send()
-        self._control.send(np.array([rate, len(self._unread)]))
+        self._rate.send(np.array(rate))
         self._update()
+        self.results[len(self._unread)].copy_(self._row)
         if trainer.averages is not None:
             trainer.averages.update(self.moved)
         trainer.step += 1
@@ -143,8 +149,11 @@ class DeviceStep:
         """Make one update. Nothing in here may look at a value."""
         trainer, model, scale = self.trainer, self.trainer.model, self.trainer.scale
         window = self.feed.window()
-        keep = (~window.restarted).unsqueeze(1)
-        state = [tuple(part * keep for part in layer) for layer in self.state]
+        whole = self._whole * window.kept.unsqueeze(1)
+        if model.backend in NARROW:
+            whole = whole.to(model.dtype)
+        parts = iter(whole)
+        state = [tuple(next(parts) for _ in layer) for layer in self.state]
         loss, after = model.loss(window.inputs, window.targets, state, trainer.generator)
         trainer.optimizer.zero_grad()
         (loss if scale is None else loss * scale.factor).backward()
@@ -156,26 +165,27 @@ class DeviceStep:
         trainer, scale = self.trainer, self.trainer.scale
         gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
         norm = torch.stack(torch._foreach_norm(gradients)).norm()
-        factor = torch.ones_like(norm)
+        moves, divisor = self._judge(loss, norm, scale)
         if scale is not None:
-            factor = 1.0 / scale.factor
-            norm = norm * factor
-        finite = torch.isfinite(norm)
-        failed = ~(torch.isfinite(loss) & finite)
-        if scale is not None:  # a factor that was too large is no failure, but an update less
-            failed = ~torch.isfinite(loss) | (~finite & scale.at_its_least())
-        self.alive.logical_and_(~failed)
-        moves = self.alive & finite
-        if scale is not None:
-            scale.learn(finite)
-        torch._foreach_mul_(gradients, factor * (trainer.max_grad_norm / norm).clamp(max=1.0))
-        rate = self._control.buffer[0]
-        rate = rate.float() if self.device.type == "cuda" else rate.to(self.dtype)
-        trainer.optimizer.step(rate, (~moves).float())
-        for layer, parts in zip(self.state, after, strict=True):
-            for kept, part in zip(layer, parts, strict=True):
-                torch.where(self.alive, part, kept, out=kept)
+            norm = norm / divisor
+        factor = (trainer.max_grad_norm / norm).clamp_(max=1.0)
+        torch._foreach_mul_(gradients, factor if scale is None else factor / divisor)
         self.moved.copy_(moves)
-        row = torch.stack([loss.to(self.dtype), norm.to(self.dtype), self.alive.to(self.dtype)])
-        slot = self._control.buffer[1:].long()
-        self.results.index_copy_(0, slot, row.unsqueeze(0))
+        trainer.optimizer.step(self._rate.buffer, (~moves).float())
+        parts = torch.stack([part for layer in after for part in layer])
+        torch.where(self.alive, parts, self._whole, out=self._whole)
+        torch.stack([loss, norm, self.alive.to(self.dtype)], out=self._row)
+
+    def _judge(
+        self, loss: Tensor, norm: Tensor, scale: LossScale | None
+    ) -> tuple[Tensor, Tensor | float]:
+        """Return whether the weights may move, and by what gradients are too large."""
+        finite = norm - norm == 0.0
+        if scale is None:
+            self.alive.logical_and_(finite & (loss - loss == 0.0))
+            return self.alive, 1.0
+        # a factor that was too large is no failure, but an update less
+        divisor = scale.factor.clone()
+        self.alive.logical_and_((loss - loss == 0.0) & (finite | ~scale.at_its_least()))
+        scale.learn(finite)
+        return self.alive & finite, divisor

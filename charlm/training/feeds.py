@@ -60,11 +60,16 @@ class Relay:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeviceWindow:
-    """What `Window` is, on the device. Shapes: inputs, targets (B, T); restarted (B,) bool."""
+    """What `Window` is, on the device, where each piece of work costs the more the less it is.
+
+    Shapes:
+        inputs, targets: (B, T), views of (T, B), which is how they are read.
+        kept: (B,) int64, 0 for rows that begin anew, else 1.
+    """
 
     inputs: Tensor
     targets: Tensor
-    restarted: Tensor
+    kept: Tensor
 
 
 class ResidentFeed:
@@ -80,21 +85,20 @@ class ResidentFeed:
         self._ids = uploaded(streams.ids, device)
         rows = len(streams.cursors[streams.rows])
         self._places = Relay((2, rows), torch.int64, device)
-        self._steps = torch.arange(-1, streams.bptt, device=device)
+        self._steps = torch.arange(-1, streams.bptt, device=device).unsqueeze(1)
 
     def send(self) -> None:
         """Move all readers on, and bring their places to the device."""
         cursors, restarted = self.streams.advance()
-        self._places.send(cursors, restarted)
+        self._places.send(cursors, ~restarted)
 
     def window(self) -> DeviceWindow:
         """Return what was sent last; work on the device alone, the same at every step."""
-        cursors, restarted = self._places.buffer[0], self._places.buffer[1] > 0
-        places = (cursors.unsqueeze(1) + self._steps).remainder_(len(self._ids))
-        tokens = self._ids[places].long()
-        inputs = tokens[:, :-1].clone()
-        inputs[:, 0].masked_fill_(restarted, self.streams.bos_id)
-        return DeviceWindow(inputs, tokens[:, 1:], restarted)
+        cursors, kept = self._places.buffer
+        places = (cursors + self._steps).remainder_(len(self._ids))
+        tokens = self._ids[places].long()  # (T + 1, B), the first of which is no target
+        tokens[0].masked_fill_(kept == 0, self.streams.bos_id)
+        return DeviceWindow(tokens[:-1].t(), tokens[1:].t(), kept)
 
 
 class HostFeed:
@@ -103,19 +107,17 @@ class HostFeed:
     def __init__(self, streams: Streams, device: torch.device) -> None:
         self.streams = streams
         self._rows = len(streams.cursors[streams.rows])
-        self._relay = Relay((self._rows, 2 * streams.bptt + 1), torch.int64, device)
+        self._relay = Relay((2 * streams.bptt + 1, self._rows), torch.int64, device)
 
     def send(self) -> None:
         """Read the next window and bring it to the device."""
         window = self.streams.next_window()
-        self._relay.send(
-            np.concatenate([window.inputs, window.targets, window.restarted[:, None]], axis=1)
-        )
+        self._relay.send(window.inputs.T, window.targets.T, ~window.restarted)
 
     def window(self) -> DeviceWindow:
         """Return what was sent last; work on the device alone, the same at every step."""
         bptt, whole = self.streams.bptt, self._relay.buffer
-        return DeviceWindow(whole[:, :bptt], whole[:, bptt : 2 * bptt], whole[:, 2 * bptt] > 0)
+        return DeviceWindow(whole[:bptt].t(), whole[bptt : 2 * bptt].t(), whole[2 * bptt])
 
 
 Feed = ResidentFeed | HostFeed

@@ -49,7 +49,10 @@ class AdamW:
                 continue
             states = [self._state(parameter) for parameter in moved]
             steps = [state["step"] for state in states]
-            torch._foreach_add_(steps, 1.0)
+            if skipped is None:
+                torch._foreach_add_(steps, 1.0)
+            else:  # as a list: a single tensor would be asked for its value
+                torch._foreach_add_(steps, [1.0 - skipped] * len(steps))
             torch._fused_adamw_(
                 moved,
                 [p.grad for p in moved],
@@ -66,8 +69,6 @@ class AdamW:
                 maximize=False,
                 found_inf=skipped,
             )
-            if skipped is not None:
-                torch._foreach_sub_(steps, [skipped] * len(steps))
 
     def _state(self, parameter: Tensor) -> dict[str, Tensor]:
         state = self.state.get(parameter)

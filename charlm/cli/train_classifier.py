@@ -87,7 +87,7 @@ def _show_result(result: ClassifierResult, *, as_json: bool) -> None:
     from charlm.render.tables import count, show_facts
 
     if result.interrupted:
-        talk(f"charlm: stopped at step {result.steps:,}; the best so far is saved")
+        talk(f"charlm: stopped and saved at step {result.steps:,}")
         talk(f"charlm: go on with: charlm train classifier --resume --name {result.name}")
     held = [("valid", result.valid_figures), ("test", result.test_figures)]
     if as_json:

@@ -3,68 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
-import time
-import warnings
 from collections.abc import Iterator
 
 import torch
 
 from charlm.base.errors import TaskError
 from charlm.base.processes import find_place
+from charlm.models.arithmetic import DTYPES as DTYPES
+from charlm.models.arithmetic import GPU_ONLY
+from charlm.models.arithmetic import Arithmetic as Arithmetic
 from charlm.models.cudnn import Sizes, padded, padded_rows
-from charlm.models.graphs import WARM_UP, Recorded
 from charlm.models.language_model import LanguageModel
-from charlm.models.layers import ON_CPU, ON_GPU, Backend, rows_can
-from charlm.models.memory import is_lack_of_memory, let_go
+from charlm.models.layers import rows_can
+from charlm.models.timing import seconds_per_window
 
-logger = logging.getLogger(__name__)
-NAMES: dict[Backend, str] = {
-    "rows": "own layers",
-    "products": "own layers by steps",
-    "native": "PyTorch layers",
-    "cudnn": "cuDNN layers",
-    "padded": "padded cuDNN layers",
-}
-TRIALS, PATIENCE = 8, 0.6  # updates, and seconds after which four are enough
-GIVE_UP = 1.5  # so much slower than the best so far is not tried further
 CLEARLY = 1.1  # a later candidate has to be so much faster: own rows suffer least from company
-DTYPES = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "tf32": torch.float32,  # kept whole, multiplied with 10 bits behind the point
-}
-GPU_ONLY = ("float16", "tf32")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """A type for matrix products, and how the layers run.
-
-    `tokens_per_second` is what was measured for one update without the optimiser, None if nothing
-    was.
-    """
-
-    precision: str
-    backend: Backend
-    tokens_per_second: float | None = None
-
-    def __str__(self) -> str:
-        return f"{self.precision} in {NAMES[self.backend]}"
-
-    def apply(self, model: LanguageModel) -> None:
-        """Make a model compute this way."""
-        if model.output.bias.device.type == "cuda":
-            allow_tf32(self.precision == "tf32")
-        model.use(DTYPES[self.precision], backend=self.backend)
-
-    def suits(self, device: torch.device) -> bool:
-        """Whether a device of this kind can compute this way."""
-        if device.type == "cuda":
-            return self.backend in ON_GPU
-        return self.backend in ON_CPU and self.precision not in GPU_ONLY
 
 
 def choose_device(name: str) -> torch.device:
@@ -78,13 +32,6 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
-
-
-def allow_tf32(allowed: bool) -> None:
-    """Let a GPU round what it multiplies in float32 to 10 bits, or not."""
-    with warnings.catch_warnings():  # newer names can be asked for no more by the older ones
-        warnings.simplefilter("ignore")
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
 
 
 def use_threads(count: int | None) -> int:
@@ -131,7 +78,7 @@ def choose_arithmetic(
         if best is not None and candidate.backend == "native" and cuda:
             break  # the plain way, where nothing else works
         try:
-            seconds = _seconds_per_window(model, candidate, batch_size, bptt, to_beat)
+            seconds = seconds_per_window(model, candidate, batch_size, bptt, to_beat)
         except RuntimeError as error:
             lack = error.with_traceback(None)  # whose frames would hold the memory
             seconds = None
@@ -203,94 +150,3 @@ def _has_rows(model: LanguageModel, precision: str) -> bool:
     return rows_can(
         model.config.cell, torch.empty(1, model.config.hidden_size, dtype=DTYPES[precision])
     )
-
-
-def _seconds_per_window(
-    model: LanguageModel, arithmetic: Arithmetic, batch_size: int, bptt: int, to_beat: float
-) -> float | None:
-    """Return the best of a few timed updates, or None where the machine refuses.
-
-    Raises:
-        torch.OutOfMemoryError: if a GPU has too little memory.
-    """
-    device = model.output.bias.device
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(model.config.vocab_size, (batch_size, bptt), generator=generator)
-    ids = ids.to(device)
-    arithmetic.apply(model)
-    try:
-        if device.type == "cuda":
-            if arithmetic.backend != "native" and not _agrees(model, arithmetic):
-                return None
-            return _seconds_on_gpu(model, ids)
-        return _seconds_on_cpu(model, ids, to_beat)
-    except (RuntimeError, NotImplementedError) as error:
-        if device.type == "cuda" and is_lack_of_memory(error):
-            raise
-        logger.info("%s is not possible here: %s", arithmetic, error)
-        return None
-    finally:
-        model.zero_grad(set_to_none=True)
-        let_go(device)
-
-
-def _seconds_on_cpu(model: LanguageModel, ids: torch.Tensor, to_beat: float) -> float:
-    best = float("inf")
-    begun = time.perf_counter()
-    for trial in range(TRIALS):
-        start = time.perf_counter()
-        loss, _ = model.loss(ids, ids, model.initial_state(len(ids)))
-        loss.backward()
-        seconds = time.perf_counter() - start
-        best = min(best, seconds)
-        enough = trial > 2 and time.perf_counter() - begun > PATIENCE
-        if seconds > 4.0 or enough or (trial and best > GIVE_UP * to_beat):
-            break
-    return best
-
-
-def _seconds_on_gpu(model: LanguageModel, ids: torch.Tensor) -> float:
-    """Return the time of one window as training asks for it: recorded, and many in a row."""
-    state = model.initial_state(len(ids))
-
-    def work() -> None:
-        model.zero_grad(set_to_none=True)
-        loss, _ = model.loss(ids, ids, state)
-        loss.backward()
-
-    run = Recorded(work, ids.device)
-    for _ in range(WARM_UP + 2):
-        run()
-    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    first.record()
-    for _ in range(TRIALS):
-        run()
-    last.record()
-    last.synchronize()
-    return float(first.elapsed_time(last)) / 1e3 / TRIALS
-
-
-AGREES = 0.05  # relative, of a gradient's norm; rounding to 8 bits makes a hundredth
-
-
-def _agrees(model: LanguageModel, arithmetic: Arithmetic) -> bool:
-    """Return whether loss and gradient are those of PyTorch's own layers in float32.
-
-    How weights lie in memory is a matter between the library and the GPU: better asked than taken
-    on trust.
-    """
-    device, found = model.output.bias.device, []
-    ids = torch.arange(8 * 16, device=device).remainder_(model.config.vocab_size).view(8, 16)
-    for one in (Arithmetic("float32", "native"), arithmetic):
-        one.apply(model)
-        model.zero_grad(set_to_none=True)
-        loss, _ = model.loss(ids, ids.flip(1), model.initial_state(8))
-        (1024.0 * loss).backward()  # small numbers are coarse in float16
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        norms = torch.stack(torch._foreach_norm(gradients))
-        found.append(torch.cat([loss.detach().view(1), norms]))
-    expected, other = (numbers.cpu() for numbers in found)
-    agrees = bool(((other - expected).abs() <= AGREES * expected + 1e-6).all())
-    if not agrees:
-        logger.info("%s gives another gradient than PyTorch's own layers: left out", arithmetic)
-    return agrees

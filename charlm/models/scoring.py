@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.language_model import to_float32
 from charlm.engine.scoring import LONG
+from charlm.models.arithmetic import allow_tf32
 from charlm.models.language_model import LanguageModel
 from charlm.models.long_texts import LongText
-from charlm.models.runtime import allow_tf32
 
 IdArray = npt.NDArray[np.integer[Any]]
 ROWS = 256

@@ -13,8 +13,9 @@ import torch
 from charlm.base.errors import CheckpointError, ConfigError, TaskError
 from charlm.base.processes import find_place
 from charlm.engine.config import LanguageModelConfig, describe
+from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
-from charlm.models.runtime import Arithmetic, choose_arithmetic, choose_device, use_threads
+from charlm.models.runtime import choose_arithmetic, choose_device, use_threads
 from charlm.tasks.train_data import TrainData
 from charlm.tasks.train_events import Planned
 from charlm.tasks.train_memory import memory_errors

@@ -12,7 +12,8 @@ import torch
 from charlm.base.config import from_json, to_json
 from charlm.base.errors import CheckpointError, CorpusError
 from charlm.base.processes import Place, find_place
-from charlm.models.runtime import Arithmetic, choose_device
+from charlm.models.arithmetic import Arithmetic
+from charlm.models.runtime import choose_device
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_build import Built, build_as
 from charlm.tasks.train_data import TrainData, load_data

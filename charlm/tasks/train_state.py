@@ -9,8 +9,8 @@ from typing import Any, cast, get_args
 
 from charlm.base.config import from_json, to_json
 from charlm.base.errors import CharlmError, CheckpointError
+from charlm.models.arithmetic import DTYPES, Arithmetic
 from charlm.models.layers import Backend
-from charlm.models.runtime import DTYPES, Arithmetic
 from charlm.training.config import MOST_STEPS, TrainConfig
 
 KIND = "lm"

@@ -4,8 +4,10 @@ import torch
 from charlm.base.errors import TaskError
 from charlm.engine.config import LanguageModelConfig
 from charlm.models import runtime
+from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
-from charlm.models.runtime import Arithmetic, choose_arithmetic
+from charlm.models.runtime import choose_arithmetic
+from charlm.models.timing import agrees
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -41,8 +43,8 @@ def test_a_gpu_tries_the_kernel_that_stays_in_its_own_sizes_only_where_it_fits()
 @pytest.mark.parametrize("backend", ["cudnn", "padded"])
 def test_layers_agree_with_those_of_pytorch_or_are_left_out(backend, monkeypatch):
     model = build(num_layers=2)
-    assert runtime._agrees(model, Arithmetic("float32", backend))
-    assert runtime._agrees(model, Arithmetic("bfloat16", backend))
+    assert agrees(model, Arithmetic("float32", backend))
+    assert agrees(model, Arithmetic("bfloat16", backend))
     laid_out = type(model.layers[0])._laid_out
 
     def wrong(layer, *args, **settings):
@@ -50,7 +52,7 @@ def test_layers_agree_with_those_of_pytorch_or_are_left_out(backend, monkeypatch
         return outputs.flip(2), state
 
     monkeypatch.setattr(type(model.layers[0]), "_laid_out", wrong)
-    assert not runtime._agrees(model, Arithmetic("float32", backend))
+    assert not agrees(model, Arithmetic("float32", backend))
 
 
 def test_arithmetic_of_a_gpu_does_not_suit_a_cpu_and_the_other_way_round():
@@ -78,6 +80,6 @@ def test_a_lack_of_memory_everywhere_is_told_as_such(monkeypatch):
     def lacking(*args):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(runtime, "_seconds_per_window", lacking)
+    monkeypatch.setattr(runtime, "seconds_per_window", lacking)
     with pytest.raises(torch.OutOfMemoryError):
         choose_arithmetic(build(), "auto", batch_size=2, bptt=3)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from charlm.base.errors import TaskError
+from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
-from charlm.models.runtime import Arithmetic
 from charlm.store.checkpoint import load_model, read_metrics
 from charlm.tasks import train_run
 from charlm.tasks.train import train_language_model

@@ -36,7 +36,7 @@ def pair(form):
     rng = np.random.default_rng(0)
     shapes = config.tensor_shapes().items()
     tensors = {n: (0.2 * rng.standard_normal(s)).astype(np.float32) for n, s in shapes}
-    return Engine(config, tensors), Decoder(config, tensors, torch.device("cpu")), tensors
+    return Engine(config, tensors), Decoder(config, tensors, torch.device("cuda")), tensors
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)

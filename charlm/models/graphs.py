@@ -29,6 +29,7 @@ class Recorded:
         device: where it happens.
         generator: that it draws from; recorded, too. `renewed` is told another one in its place
             where a failed recording has spoilt it.
+        records: let it be False for work that other processes take part in.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Recorded:
         device: torch.device,
         generator: torch.Generator | None = None,
         renewed: Callable[[torch.Generator], None] | None = None,
+        *,
+        records: bool = True,
     ) -> None:
         self._work, self._device, self._renewed = work, device, renewed
         self._generator = generator
-        self._records = device.type == "cuda"
+        self._records = records and device.type == "cuda"
         self._side = torch.cuda.Stream(device) if self._records else None
         self._warm = 0
         self._graph: torch.cuda.CUDAGraph | None = None

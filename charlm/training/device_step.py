@@ -24,7 +24,7 @@ from charlm.training.trainer import Trainer, Update, diverged
 
 # The most updates between two looks at their losses.
 MOST_UNREAD = 256
-COLUMNS = 3  # loss, norm, and whether all went well so far
+COLUMNS = 4  # loss, norm, whether all went well so far, and signals to other processes
 # Layers that would bring a state to the type of products at once, and the one after back.
 NARROW = ("cudnn", "padded")
 
@@ -66,7 +66,11 @@ class DeviceStep:
         self._rate = Relay((), self.dtype, self.device)
         self._unread: list[float] = []
         self._posted: deque[Posted] = deque()
-        self._update = Recorded(self._work, self.device, trainer.generator, self._renew)
+        self._signals = torch.zeros((), dtype=self.dtype, device=self.device)
+        alone = trainer.group is None
+        self._update = Recorded(
+            self._work, self.device, trainer.generator, self._renew, records=alone
+        )
 
     def advance(self, share: float) -> None:
         """Ask for one update, at this share of the run; returns before it is made."""
@@ -80,6 +84,10 @@ class DeviceStep:
             trainer.averages.update(self.moved)
         trainer.step += 1
         self._unread.append(rate)
+
+    def forget(self) -> None:
+        """Leave it to another process to read what came of the updates so far."""
+        self._unread.clear()
 
     def collect(self) -> Iterator[Update]:
         """Yield updates that have been made, once so many were asked for since the last time.
@@ -124,6 +132,8 @@ class DeviceStep:
         if posted.arrived is not None:
             posted.arrived.synchronize()
         rows, rates = posted.rows.double().numpy(), posted.rates
+        if self.trainer.group is not None:
+            self.trainer.group.signalled |= bool((rows[:, 3] > 0.0).any())
         bad = np.flatnonzero(rows[:, 2] == 0.0)
         if len(bad):
             raise self._failed(posted, int(bad[0]), rows[bad[0]])
@@ -156,6 +166,8 @@ class DeviceStep:
         state = [tuple(next(parts) for _ in layer) for layer in self.state]
         loss, after = model.loss(window.inputs, window.targets, state, trainer.generator)
         trainer.optimizer.zero_grad()
+        if trainer.group is not None:
+            loss = loss * (state[0][0].shape[0] / trainer.batch_size)
         (loss if scale is None else loss * scale.factor).backward()
         with torch.no_grad():
             self._move(loss.detach(), after)
@@ -164,6 +176,9 @@ class DeviceStep:
         """Clip, update the weights, and note what came out; after a bad step leave all alone."""
         trainer, scale = self.trainer, self.trainer.scale
         gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
+        if trainer.group is not None:
+            loss, signals = trainer.group.sum_on_device(gradients, loss).clone()
+            self._signals.copy_(signals)
         norm = torch.stack(torch._foreach_norm(gradients)).norm()
         moves, divisor = self._judge(loss, norm, scale)
         if scale is not None:
@@ -174,7 +189,7 @@ class DeviceStep:
         trainer.optimizer.step(self._rate.buffer, (~moves).float())
         parts = torch.stack([part for layer in after for part in layer])
         torch.where(self.alive, parts, self._whole, out=self._whole)
-        torch.stack([loss, norm, self.alive.to(self.dtype)], out=self._row)
+        torch.stack([loss, norm, self.alive.to(self.dtype), self._signals], out=self._row)
 
     def _judge(
         self, loss: Tensor, norm: Tensor, scale: LossScale | None

@@ -123,6 +123,16 @@ class Group:
         Each gives the gradient and the loss of its own share of the batch.
         """
         gradients = [p.grad for p in parameters if p.grad is not None]
+        total, signals = self.sum_on_device(gradients, torch.tensor(loss)).tolist()
+        self.signalled |= signals > 0.0
+        return float(total)
+
+    def sum_on_device(self, gradients: list[Tensor], loss: Tensor) -> Tensor:
+        """Sum gradients and losses as `sum_gradients`, looking at no value.
+
+        Returns:
+            (2,) the sum of the losses, and how many processes a signal has come to.
+        """
         size = sum(gradient.numel() for gradient in gradients) + 2
         if len(self._buffer) != size:
             self._buffer = torch.empty(size, device=gradients[0].device)
@@ -130,13 +140,12 @@ class Group:
         parts = buffer[:-2].split([gradient.numel() for gradient in gradients])
         views = [part.view_as(g) for part, g in zip(parts, gradients, strict=True)]
         torch._foreach_copy_(views, gradients)
-        buffer[-2:] = torch.tensor([loss, float(self.signalled)], device=buffer.device)
+        buffer[-2].copy_(loss)
+        buffer[-1].fill_(float(self.signalled))
         with _told(self.place):
             dist.all_reduce(buffer)
         torch._foreach_copy_(gradients, views)
-        total, signals = buffer[-2:].tolist()
-        self.signalled |= signals > 0.0
-        return float(total)
+        return buffer[-2:]
 
     def gather(self, rows: Tensor, batch_size: int) -> Tensor:
         """Return the rows (B, F) of all processes, in order, to each of them."""

@@ -17,6 +17,8 @@ from charlm.training.trainer import Update as Update
 from charlm.training.trainer import diverged
 
 LOSS_SCALE = 1024.0
+# Kinds of devices that make whole updates by themselves.
+BY_THEMSELVES: tuple[str, ...] = ("cuda",)
 
 
 def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Update]:
@@ -30,7 +32,7 @@ def train_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Upd
         TrainingDivergedError: before an update whose loss or gradient is not finite.
     """
     trainer.model.train()
-    if trainer.group is None and trainer.model.output.bias.device.type == "cuda":
+    if _is_by_itself(trainer):
         yield from device_steps(trainer, progress)
         return
     while (share := progress()) < 1.0:
@@ -48,12 +50,23 @@ def device_steps(trainer: Trainer, progress: Callable[[], float]) -> Iterator[Up
         TrainingDivergedError: as `train_steps`; the device makes no update after a failed one.
     """
     trainer.model.train()
-    step = DeviceStep(trainer)
-    trainer.queue = step
     while (share := progress()) < 1.0:
-        step.advance(share)
-        yield from step.collect()
-    yield from step.settle()
+        if trainer.group is not None:
+            trainer.group.order(Order.STEP, share)
+        queue = _queue(trainer)
+        queue.advance(share)
+        yield from queue.collect()
+    yield from trainer.settle()
+
+
+def _is_by_itself(trainer: Trainer) -> bool:
+    return trainer.model.output.bias.device.type in BY_THEMSELVES
+
+
+def _queue(trainer: Trainer) -> DeviceStep:
+    if not isinstance(trainer.queue, DeviceStep):
+        trainer.queue = DeviceStep(trainer)
+    return trainer.queue
 
 
 def follow_steps(trainer: Trainer, note: Callable[[], None]) -> int:
@@ -79,7 +92,12 @@ def follow_steps(trainer: Trainer, note: Callable[[], None]) -> int:
             concatenated(group, trainer.state, trainer.batch_size)
         else:
             note()
-            _train_step(trainer, value)
+            if _is_by_itself(trainer):
+                queue = _queue(trainer)
+                queue.advance(value)
+                queue.forget()
+            else:
+                _train_step(trainer, value)
 
 
 def _train_step(trainer: Trainer, share: float) -> Update:

@@ -135,6 +135,7 @@ def weights_of(model: LanguageModel, arrays: Arrays, prefix: str) -> Arrays:
 
 
 def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
+    trainer.queue = None  # whose tensors would be those of before
     model = trainer.model
     device = model.output.bias.device
     model.load_state_dict(

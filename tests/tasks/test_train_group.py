@@ -32,7 +32,7 @@ def run(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     children = []
 
-    def start(size, *argv, text="text.txt"):
+    def start(size, *argv, text="text.txt", program=("-m", "charlm")):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
@@ -44,7 +44,7 @@ def run(tmp_path):
             own = {"CHARLM_HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "charlm", "train", "lm", *text.split(), *argv],
+                    [sys.executable, *program, "train", "lm", *text.split(), *argv],
                     cwd=tmp_path,
                     env=kept | place | meeting | own,
                     stdin=subprocess.DEVNULL,
@@ -94,6 +94,32 @@ def test_three_processes_give_the_result_of_one(run, tmp_path):
     weights = [load_model(folder).tensors() for folder in folders]
     for name, array in weights[0].items():
         np.testing.assert_allclose(weights[1][name], array, atol=1e-4, err_msg=name)
+
+
+# As on GPUs, which make whole updates by themselves and tell their losses later.
+BY_THEMSELVES = (
+    "-c",
+    "import sys; from charlm.training import loop; loop.BY_THEMSELVES = ('cpu',);"
+    "from charlm.cli.app import run; sys.exit(run(sys.argv[1:]))",
+)
+
+
+def test_two_processes_whose_devices_make_the_updates_give_the_result_of_one(run, tmp_path):
+    assert outcome(run(1, "-o", "one", *SETTINGS))[0] == [0]
+    assert outcome(run(2, "-o", "two", *SETTINGS, program=BY_THEMSELVES))[0] == [0, 0]
+    folders = [tmp_path / "checkpoints" / name for name in ("one", "two")]
+    alone, together = map(losses, folders)
+    assert list(together) == [10, 20, 30, 40]
+    np.testing.assert_allclose(list(together.values()), list(alone.values()), rtol=1e-5)
+    weights = [load_model(folder).tensors() for folder in folders]
+    for name, array in weights[0].items():
+        np.testing.assert_allclose(weights[1][name], array, atol=1e-4, err_msg=name)
+    children = run(2, "-o", "asked", *SETTINGS, "--max-steps", "1000000", program=BY_THEMSELVES)
+    until_step(tmp_path / "checkpoints" / "asked", 100)
+    children[1].send_signal(signal.SIGTERM)
+    statuses, texts = outcome(children)
+    assert statuses == [143, 143]
+    assert texts[0][1].splitlines()[-2].startswith("charlm: stopped and saved at step ")
 
 
 def test_a_killed_process_ends_all_and_the_training_goes_on_bit_for_bit(run, tmp_path):

@@ -17,7 +17,7 @@ def test_texts_are_classified_by_what_was_trained_within(told, labelled, capsys)
     train = "/train classifier labelled.txt -o mood --num-layers 0"
     status, out, err = told(train, "/wait", "/classify fine | dull", "/classify --top 2 fine")
     assert status == 0
-    assert 'mood is trained; /classify TEXT uses it\n' in err
+    assert "mood is trained; /classify TEXT uses it\n" in err
     run(["classify", "-m", "mood", "fine", "dull"])
     run(["classify", "-m", "mood", "--top", "2", "fine"])
     assert out.endswith(capsys.readouterr().out)

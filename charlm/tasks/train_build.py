@@ -15,6 +15,7 @@ from charlm.base.processes import find_place
 from charlm.engine.config import LanguageModelConfig, describe
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
+from charlm.models.memory import largest_that_fits
 from charlm.models.runtime import choose_arithmetic, choose_device, use_threads
 from charlm.tasks.train_data import TrainData
 from charlm.tasks.train_events import Planned
@@ -275,9 +276,18 @@ def _require_memory(plan: Plan, held_bytes: int, device: torch.device) -> None:
     else:
         return
     if needed > there:
+        fits = largest_that_fits(
+            plan.batch_size,
+            lambda rows: (
+                memory_bytes(dataclasses.replace(plan, batch_size=rows), held_bytes) <= there
+            ),
+        )
+        way = "try a smaller --hidden-size, --num-layers or --batch-size"
+        if fits:
+            way = f"try --batch-size {fits}, which would fit, or a smaller --hidden-size"
         raise TaskError(
-            f"this model needs about {needed / 1e9:,.1f} GB to train, and the machine has "
-            f"{there / 1e9:,.1f} GB; try a smaller --hidden-size, --num-layers or --batch-size"
+            f"this model needs about {needed / 1e9:,.1f} GB to train with {plan.batch_size} "
+            f"streams of {plan.bptt} tokens, and the machine has {there / 1e9:,.1f} GB; {way}"
         )
 
 

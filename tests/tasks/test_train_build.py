@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from charlm.base.errors import TaskError
 from charlm.tasks import train_build
 from charlm.tasks.train_build import build_new
 from charlm.tasks.train_data import load_data
 from charlm.training.config import TrainConfig
+from charlm.training.presets import plan_run
 
 
 @pytest.fixture
@@ -44,3 +46,25 @@ def test_a_long_text_is_counted_in_parts(monkeypatch):
     ids = np.tile(np.array([0, 0, 0, 1], dtype=np.uint8), 1_000)
     found = np.exp(train_build._log_frequencies(ids, 3))
     np.testing.assert_allclose(found, np.array([97, 33, 1]) / 131)
+
+
+@pytest.mark.parametrize(
+    ("limit", "way"),
+    [
+        (100e6, "--batch-size 16, which would fit, or a smaller --hidden-size"),
+        (1e6, "a smaller --hidden-size, --num-layers or --batch-size"),
+    ],
+)
+def test_a_plan_beyond_the_memory_names_a_batch_that_fits(monkeypatch, limit, way):
+    monkeypatch.setattr(train_build.os, "sysconf", lambda name: int(limit**0.5))
+    config = TrainConfig(hidden_size=512, batch_size=64, bptt=64, max_steps=1)
+    plan = plan_run(
+        config, vocab_size=50, train_tokens=10**6, chars_per_token=1.0, operations_per_second=0.0
+    )
+    with pytest.raises(TaskError) as caught:
+        train_build._require_memory(plan, 0, torch.device("cpu"))
+    needed, there = train_build.memory_bytes(plan, 0) / 1e9, int(limit**0.5) ** 2 / 1e9
+    assert str(caught.value) == (
+        f"this model needs about {needed:,.1f} GB to train with 64 streams of 64 tokens, and the "
+        f"machine has {there:,.1f} GB; try {way}"
+    )

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from charlm.engine.config import LanguageModelConfig
+from charlm.models import language_model
+from charlm.models.chunked_loss import chunked_cross_entropy
 from charlm.models.language_model import Dropouts, LanguageModel
 from charlm.training import device_step, feeds
 from charlm.training.batches import Streams
@@ -274,3 +276,15 @@ def test_an_update_looks_at_no_value_and_stays_on_its_device(
         step._work()
         made.averages.update(step.moved)
     assert {part.device for layer in made.state for part in layer} == {meta}
+
+
+def test_float16_learns_what_float32_does(monkeypatch):
+    """The kernel for the loss on CPUs has no float16, the parts for GPUs have."""
+    monkeypatch.setattr(language_model, "linear_cross_entropy", chunked_cross_entropy)
+    plain, made = trainer(torch.float32, drops=Dropouts()), trainer(torch.float32, drops=Dropouts())
+    made.model.use(torch.float16, backend="padded")
+    expected = list(device_steps(plain, lambda: plain.step / 60))
+    found = list(device_steps(made, lambda: made.step / 60))
+    assert [u.loss for u in found] == pytest.approx([u.loss for u in expected], rel=1e-2)
+    assert [u.grad_norm for u in found] == pytest.approx([u.grad_norm for u in expected], rel=0.1)
+    assert float(made.scale.factor) == START

@@ -37,5 +37,5 @@ class LossScale:
         factor, well = self.values[0], self.values[1] + 1.0
         grown = torch.where(well >= GROWS_AFTER, 2.0 * factor, factor)
         next_factor = torch.where(finite, grown, 0.5 * factor).clamp(SMALLEST, LARGEST)
-        well = torch.where(finite & (well < GROWS_AFTER), well, 0.0)
+        well = well * (finite & (well < GROWS_AFTER))  # a zero for `where` would come from the host
         self.values.copy_(torch.stack([next_factor, well]))

@@ -44,6 +44,12 @@ class Speller:
     cloze: Cloze | None = None
     pair: Pair | None = None
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learnt: two of each n-gram, and those of the networks."""
+        networks = (a.size for n, a in self.tensors.items() if n.startswith(("cloze.", "pair.")))
+        return 2 * self.config.ngrams + sum(networks)
+
     def with_cloze(self, arrays: Mapping[str, Array]) -> Speller:
         """Return the speller with recurrent networks, by the arrays that `cloze` names."""
         words, dim = arrays["cloze.words"].shape

@@ -75,7 +75,9 @@ def _summarise(folder: Path, version: Version) -> ModelSummary:
     try:
         for name in version.fds:
             version.check_size(name)
-        return dataclasses.replace(found, parameters=_count_parameters(version))
+        counted = _count_parameters(version)
+        told = _whole(training.get("parameters")) or 0  # without tables to look things up in
+        return dataclasses.replace(found, parameters=told if 0 < told <= counted else counted)
     except CheckpointError as error:
         return dataclasses.replace(found, problem=str(error))
 

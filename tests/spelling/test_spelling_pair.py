@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import shutil
 
 import numpy as np
@@ -427,9 +428,15 @@ def home(tmp_path, monkeypatch):
 def test_a_speller_keeps_its_pair_when_that_is_gone(charlm, home):
     save_pair(home / "checkpoints" / "two")
     argv = ("train", "speller", home / "text.txt", "-o", "own", "--pair", "two")
-    status, out, _ = charlm(*argv)
+    status, out, _ = charlm(*argv, "--json")
     assert status == 0
-    assert "try: charlm spell -m own" in out
+    result = json.loads(out.splitlines()[-1])
+    listed = [json.loads(line) for line in charlm("models", "--json")[1].splitlines()]
+    (own,) = (one for one in listed if one["name"] == "own")
+    speller = restore_speller(load_model(home / "checkpoints" / "own"))
+    of_pair = sum(array.size for array in speller.pair.arrays.values())
+    told = 2 * speller.config.ngrams + of_pair
+    assert (own["parameters"], result["parameters"]) == (told, told)
     card = (home / "checkpoints" / "own" / "README.md").read_text()
     assert "- close calls are decided by the language models of two" in card
     shutil.rmtree(home / "checkpoints" / "two")

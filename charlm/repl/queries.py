@@ -156,4 +156,6 @@ def _last_text(session: Session) -> str:
 
 def _tell_unknown(session: Session, unknown: int) -> None:
     if unknown:
-        warn(f"{unknown:,} tokens unknown to {session.opened().name!r}")
+        from charlm.render.tables import plural
+
+        warn(f"{plural(unknown, 'token')} unknown to {session.opened().name!r}")

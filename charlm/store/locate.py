@@ -142,7 +142,11 @@ def newest_models() -> Iterator[tuple[Path, str]]:
 
 def told_choice(folder: Path, why: str = "") -> str:
     """Return how a message says which model was taken where nobody named one."""
-    return f"using {folder.name!r}, the newest model in {_shown()}{why} (choose with --model)"
+    from charlm.store.summary import read_summary  # only here: off the way of named models
+
+    newest = f"the newest model in {_shown()}{why}"
+    state = ", not trained to its end" if read_summary(folder).unfinished else ""
+    return f"using {folder.name!r}, {newest}{state} (choose with --model)"
 
 
 def _find_newest(kinds: Container[str] | None) -> Found:

@@ -61,6 +61,14 @@ def test_without_a_name_the_newest_of_the_kind_is_taken_and_said(place):
     assert find_model(None).folder.name == "tags"
 
 
+def test_of_the_newest_it_is_said_where_its_training_was_not_finished(place, save):
+    save(place / "home" / "checkpoints" / "young", 1, training={"steps": 1, "finished": False})
+    assert find_model(None).how == (
+        f"using 'young', the newest model in {place / 'home' / 'checkpoints'}/, "
+        "not trained to its end (choose with --model)"
+    )
+
+
 def test_a_damaged_newest_model_is_passed_over(place):
     (place / "home" / "checkpoints" / "chars" / "config.json").write_text("{")
     assert find_model(None, ("lm",)).folder.name == "obama"

@@ -55,10 +55,11 @@ def changes(words: list[str]) -> dict[str, dict[str, object]]:
         part, _, name = place.partition(".")
         if part not in PARTS or not name or not value:
             raise SystemExit(f"--set {word}: write PART.NAME=VALUE, PART of {', '.join(PARTS)}")
+        own = found.setdefault(part, {})
         try:
-            found.setdefault(part, {})[name] = json.loads(value)
+            own[name] = json.loads(value)
         except ValueError:
-            found[part][name] = value
+            own[name] = value
     return found
 
 

@@ -74,9 +74,10 @@ device_option = click.option(
 def scoring_work(texts: Iterable[str], files: Iterable[str] = ()) -> float:
     """Return how much there is to score: given texts, files, and a standard input that is a file.
 
-    What comes through a pipe is not known before it is there, and counts nothing.
+    What comes through a pipe is not known before it is there, and counts nothing; nor does what a
+    GPU had better not hold.
     """
-    from charlm.tasks.device import WORTH_SCORING
+    from charlm.tasks.device import MOST_SCORED, WORTH_SCORING
 
     sizes = [len(text) for text in texts]
     for name in files:
@@ -85,7 +86,7 @@ def scoring_work(texts: Iterable[str], files: Iterable[str] = ()) -> float:
     with contextlib.suppress(OSError, ValueError):
         found = os.fstat(sys.stdin.fileno())
         sizes += [found.st_size] if not sizes and stat.S_ISREG(found.st_mode) else []
-    return sum(sizes) / WORTH_SCORING
+    return sum(sizes) / WORTH_SCORING if sum(sizes) <= MOST_SCORED else 0.0
 
 
 def open_mixed(

@@ -157,7 +157,7 @@ class Decoder(TorchModel):
                 if size := next(sizes, 0):
                     flow.ask(size)
                 yield from _tokens_of(flow.read(), rows, going, ends)
-                if len(rows) > FEW_GOING and 2 * len(going) <= flow.steps.rows and going:
+                if flow.steps.rows > FEW_GOING and 2 * len(going) <= flow.steps.rows and going:
                     self._shrink(flow, going, config, masked_ids)
         finally:
             self._give_back(flow.steps)

@@ -14,6 +14,8 @@ import os
 import torch
 from torch import Tensor
 
+from charlm.base.devices import compiles
+
 logger = logging.getLogger(__name__)
 
 FEW_ROWS = 8  # up to so many rows weights are read for each, and a layer is one kernel
@@ -29,7 +31,7 @@ def is_there(device: torch.device) -> bool:
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if device.type != "cuda" and not interpreted:
         return False
-    if importlib.util.find_spec("triton") is None:
+    if importlib.util.find_spec("triton") is None or not (interpreted or compiles()):
         return False
     try:
         return _runs(device)
@@ -39,9 +41,16 @@ def is_there(device: torch.device) -> bool:
 
 
 def _runs(device: torch.device) -> bool:
-    """Return whether a small product comes out right."""
+    """Return whether a small product comes out right; all kernels are tried."""
     row, weight = torch.arange(16.0, device=device)[None], torch.eye(16, device=device)
-    out = torch.empty_like(row)
+    out, ids = torch.empty_like(row), torch.zeros(1, dtype=torch.int32, device=device)
+    cell, gates = torch.zeros_like(row), torch.zeros(1, 64, device=device)
+    lstm_cell(gates, gates, ids.long(), torch.zeros_like(row), cell)
+    lstm_few(torch.zeros(64, 16, device=device), gates, ids.long(), None, row, out, cell)
+    half, slots = torch.full((1, 1), 0.5, dtype=torch.float64, device=device), ids.long()
+    settings = torch.tensor([1.0, 0.0], dtype=torch.float64, device=device)
+    ring = half, ids[None].clone(), torch.zeros(1, 1, device=device)
+    draw(row, None, settings, ring, ids.long(), slots, greedy=False)
     linear_few(row, weight, None, out)
     return bool(torch.equal(out, row))
 

@@ -8,6 +8,7 @@ of the first: so the device never waits. Uniform numbers go the other way, as ma
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 from collections.abc import Hashable, Sequence
 
@@ -139,6 +140,8 @@ class Steps:
 
     def _capture(self) -> None:
         """Record steps as graphs; where that fails they are made one operation at a time."""
+        here = torch.cuda.current_stream(self.device)
+        gc.collect()  # what is destroyed while recording could spoil it
         try:
             side = torch.cuda.Stream(self.device)
             side.wait_stream(torch.cuda.current_stream(self.device))
@@ -155,6 +158,7 @@ class Steps:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
+            torch.cuda.set_stream(here)
             torch.cuda.synchronize(self.device)
             self._graphs.clear()
             logger.info("decoding without a CUDA graph: %s", error)

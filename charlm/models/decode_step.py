@@ -156,7 +156,8 @@ class StepNetwork:
     def to_layers(self, state: StepState) -> list[State]:
         """Return a state as the torch model carries it."""
         size = self.config.hidden_size
-        parts = [part.float().split(size, dim=1) for part in (state.hidden, state.cell)]
+        wholes = [part.float().split(size, dim=1) for part in (state.hidden, state.cell)]
+        parts = [[part.contiguous() for part in whole] for whole in wholes]  # for cuDNN
         if self.config.cell == "lstm":
             return list(zip(*parts, strict=True))
         return [(part,) for part in parts[0]]

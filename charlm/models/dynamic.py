@@ -6,6 +6,7 @@ known to the host before the end of the text. It computes on any device, which i
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -140,12 +141,15 @@ class _Segments:
         with torch.cuda.stream(side):
             for _ in range(_WARM_UP):
                 one()
-        torch.cuda.current_stream(self.device).wait_stream(side)
+        here = torch.cuda.current_stream(self.device)
+        here.wait_stream(side)
+        gc.collect()  # what is destroyed while recording could spoil it
         try:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 one()
         except RuntimeError as error:
+            torch.cuda.set_stream(here)
             torch.cuda.synchronize(self.device)
             logger.info("dynamic evaluation without a CUDA graph: %s", error)
             return _WARM_UP

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
+from charlm.base.devices import computes
 from charlm.base.errors import TaskError
 from charlm.base.processes import find_place
 from charlm.models.arithmetic import DTYPES as DTYPES
@@ -30,7 +31,7 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise TaskError("no CUDA device was found; use --device cpu, or auto")
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if computes(torch) else "cpu"
     return torch.device(name)
 
 

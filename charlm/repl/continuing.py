@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections import deque
 from typing import Any
@@ -13,7 +14,7 @@ from charlm.base.registry import did_you_mean
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk, warn
 from charlm.repl.commands import ONLY_SETTINGS, Options, command
-from charlm.repl.parsing import split_options
+from charlm.repl.parsing import split_options, unquoted
 from charlm.repl.session import KEPT_CHARS, Session, Written
 
 _FLAGS = {name.replace("_", "-"): True for name in settings_of(SamplingConfig)}
@@ -104,8 +105,8 @@ def _again(session: Session, _: str, options: Options) -> None:
 def _more(session: Session, rest: str, _: Options) -> None:
     last = last_text(session).whole
     options: Options = {}
-    if rest[2:].partition(" ")[0].partition("=")[0] in _FLAGS and rest.startswith("--"):
-        options, rest = split_options(rest, _FLAGS)  # a text may well begin with two dashes
+    if re.match(r"--[a-z]", rest):  # other texts may well begin with two dashes
+        options, rest = split_options(rest, _FLAGS)
     config = _with(session.config, options)
     write(session, last + rest, config, shown=last.rpartition("\n")[2] + rest)
 
@@ -179,7 +180,7 @@ def _parsed(name: str, value: str) -> Any:
     if name == "seed" and value in ("random", "none"):
         return None
     if name == "stop":
-        text = value.replace("\\n", "\n").replace("\\t", "\t")
+        text = unquoted(value).replace("\\n", "\n").replace("\\t", "\t")
         return () if value == "none" else (text,)
     try:
         return float(value) if hint is float else int(value)

@@ -9,7 +9,7 @@ from charlm.base.errors import ConfigError
 from charlm.base.registry import did_you_mean
 
 QUOTES = '"""'
-_QUOTED = re.compile(r'"[^"]*"(?:\s+"[^"]*")+')
+_QUOTED = re.compile(r'"[^"]*"(?:\s+"[^"]*")*')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ def split_options(rest: str, known: dict[str, bool]) -> tuple[dict[str, str], st
         if word == "--":
             break
         name, has_value, value = word[2:].partition("=")
+        name = name.replace("_", "-")
         if name not in known:
             options = ", ".join(f"--{one}" for one in known) or "none"
             raise ConfigError(f"no option '--{name}'{did_you_mean(name, known)}; known: {options}")
         if known[name] and not has_value:
-            value, _, rest = rest.partition(" ")
-            rest = rest.lstrip(" ")
+            value, rest = _first_value(rest)
             if not value:
                 raise ConfigError(f"--{name} needs a value")
         found[name] = value
@@ -105,7 +105,7 @@ def split_texts(rest: str) -> list[str]:
     """
     if quoted := _QUOTED.fullmatch(rest.strip()):
         return [text for text in re.findall(r'"([^"]*)"', quoted[0]) if text.strip()]
-    texts = [_unquoted(part.strip()) for part in rest.split(" | ")]
+    texts = [unquoted(part.strip()) for part in rest.split(" | ")]
     return [text for text in texts if text]
 
 
@@ -139,7 +139,17 @@ def whole_number(text: str, name: str) -> int:
     return int(text)
 
 
-def _unquoted(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+def unquoted(text: str) -> str:
+    """Return a text without the quotes around it, if there are such and none inside."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
         return text[1:-1]
     return text
+
+
+def _first_value(rest: str) -> tuple[str, str]:
+    """Return an option's value, which quotes keep together, and what stands behind it."""
+    end = rest.find('"', 1) if rest.startswith('"') else -1
+    if end > 0 and rest[end + 1 : end + 2] in ("", " "):
+        return rest[1:end], rest[end + 1 :].lstrip(" ")
+    value, _, rest = rest.partition(" ")
+    return value, rest.lstrip(" ")

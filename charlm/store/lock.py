@@ -28,6 +28,7 @@ except ImportError:  # pragma: no cover - Windows
 LOCK = ".lock"
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _PROBE_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_WAITS = (0.001, 0.004, 0.02, 0.08)  # seconds
 logger = logging.getLogger(__name__)
 
 
@@ -64,7 +65,7 @@ class FolderLock:
         if fcntl is None:  # pragma: no cover - Windows
             return
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_soon(fd)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise CheckpointError(_in_use(self.folder, _holder(fd))) from error
@@ -105,6 +106,18 @@ class FolderLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _lock_soon(fd: int) -> None:
+    """Take the lock; who only looks whether it is held has it for a moment, too."""
+    for wait in _WAITS:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            time.sleep(wait)
+    return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def require_unlocked(folder: Path) -> None:

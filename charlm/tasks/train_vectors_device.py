@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from charlm.base.devices import computes
 from charlm.base.errors import ConfigError
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 
@@ -35,4 +36,4 @@ def has_gpu() -> bool:
         return False
     import torch
 
-    return bool(torch.cuda.is_available())
+    return computes(torch)

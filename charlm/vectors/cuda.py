@@ -11,6 +11,7 @@ import logging
 
 import torch
 
+from charlm.base.devices import compiles
 from charlm.base.errors import TaskError
 from charlm.vectors.cuda_batches import BatchTrainer
 from charlm.vectors.cuda_matrices import CudaTrainer
@@ -27,7 +28,7 @@ def build_cuda_trainer(stream: WordStream, settings: Settings) -> CudaTrainer:
         TaskError: if there is none, or the vectors do not fit into its memory.
     """
     if not torch.cuda.is_available():
-        raise TaskError("no CUDA device was found; leave --device cuda out to train on the CPU")
+        raise TaskError("no CUDA device was found; use --device cpu, or auto")
     try:
         return _built(stream, settings, torch.device("cuda"))
     except torch.OutOfMemoryError as error:
@@ -52,4 +53,5 @@ def _built(stream: WordStream, settings: Settings, device: torch.device) -> Cuda
 
 def has_triton() -> bool:
     """Return whether there is what compiles kernels for NVIDIA's GPUs."""
-    return torch.version.cuda is not None and importlib.util.find_spec("triton") is not None
+    found = torch.version.cuda is not None and importlib.util.find_spec("triton") is not None
+    return found and compiles()

@@ -88,6 +88,9 @@ def test_the_work_of_scoring_is_the_size_of_its_texts(tmp_path, monkeypatch):
     text.write_text("x" * 1000)
     unit = 1.0 / devices.WORTH_SCORING
     assert mixing.scoring_work(["abc", "de"]) == 5 * unit
+    monkeypatch.setattr(devices, "MOST_SCORED", 999)
+    assert mixing.scoring_work((), [str(text)]) == 0.0
+    monkeypatch.setattr(devices, "MOST_SCORED", 1000)
     assert mixing.scoring_work((), [str(text), "missing", "bad\0name"]) == 1000 * unit
     with text.open() as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)

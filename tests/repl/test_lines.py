@@ -75,6 +75,7 @@ def test_quit_ends_it_and_the_end_of_the_lines_too(told):
         ("/undo it", "/undo takes no text, got 'it'; /help undo"),
         ("/again it", "/again takes no text, got 'it'; /help again"),
         ("/again --top-k 3", "no text yet; type how one begins"),
+        ("/again --lenght_penalty 3", None),
         ("/analogy a b", "/analogy needs three words, got 2"),
         ("/neighbors --top-n 0 a", "--top-n must be a whole number from 1 to 100000, got '0'"),
         ("/model nope", None),

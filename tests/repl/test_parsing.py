@@ -57,6 +57,13 @@ def test_options_end_where_the_text_begins():
         "a --b",
     )
     assert split_options("-- --tokens", known) == ({}, "--tokens")
+    assert split_options('--top_p "a b" To be', known) == ({"top-p": "a b"}, "To be")
+
+
+def test_quotes_part_texts_and_keep_bars():
+    assert split_texts('"a | b"') == ["a | b"]
+    assert split_texts('"a | b" "c"') == ["a | b", "c"]
+    assert split_texts('"He said" she said "no"') == ['"He said" she said "no"']
 
 
 @pytest.mark.parametrize(

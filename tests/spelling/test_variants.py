@@ -4,7 +4,8 @@ import pytest
 
 from charlm.spelling.variants import is_variant
 
-KNOWN = frozenset({"realize", "analyze", "size", "surprise", "normalize"})
+KNOWN = {"realize", "analyze", "size", "surprise", "normalize"}
+KNOWN |= {"resize", "capsize", "oversize", "prize", "seize", "mize"}
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,21 @@ def test_either_letter_is_right_in_a_known_family(form):
 
 
 @pytest.mark.parametrize(
-    "form", ["surprize", "advise", "sise", "realis", "realisee", "", "paradise"]
+    "form",
+    [
+        "surprize",
+        "advise",
+        "sise",
+        "realis",
+        "realisee",
+        "",
+        "paradise",
+        "resised",
+        "capsising",
+        "oversised",
+        "reprized",
+        "premize",
+    ],
 )
 def test_others_are_no_variants(form):
     assert not is_variant(form, KNOWN)

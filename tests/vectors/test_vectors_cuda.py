@@ -150,9 +150,7 @@ def test_without_a_gpu_one_line_says_so(topics, charlm, home):
     (home / "t.txt").write_text(two_topics(100))
     status, out, err = charlm("train", "vectors", "t.txt", "--device", "cuda", "-q")
     assert (status, out) == (1, "")
-    assert err == (
-        "charlm: no CUDA device was found; leave --device cuda out to train on the CPU\n"
-    )
+    assert err == ("charlm: no CUDA device was found; use --device cpu, or auto\n")
     status, _, err = charlm("train", "vectors", "t.txt", "--device", "cuda", "--method", "glove")
     assert status == 1
     assert err.splitlines()[-1] == (

@@ -53,7 +53,7 @@ def test_methods_without_a_form_for_gpus_are_refused_there():
 @pytest.mark.parametrize("answer", [True, False])
 def test_pytorch_is_asked_only_where_a_driver_is(monkeypatch, tmp_path, answer):
     asked = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: asked.append(1) or answer)
+    monkeypatch.setattr(train_vectors_device, "computes", lambda module: asked.append(1) or answer)
     monkeypatch.setattr(train_vectors_device, "_SIGNS", (str(tmp_path / "none"),))
     assert not has_gpu()
     assert not asked

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from charlm.tasks.train import train_language_model
-from charlm.tasks.train_events import StepRecord, TrainResult
+from charlm.tasks.train_events import HeldOut, StepRecord, TrainResult
 from charlm.training.config import TrainConfig
 
 # Models of a dry run: every path, nothing learnt.
@@ -130,16 +130,21 @@ def _shown(value: Any) -> str:
 
 
 def train(
-    bench: Bench, specs: list[Path], name: str, settings: dict[str, Any]
+    bench: Bench, specs: list[Path], name: str, settings: dict[str, Any], *, anew: bool = False
 ) -> tuple[list[StepRecord], TrainResult]:
     """Train a language model as `charlm train lm` does, without its command line.
 
-    Where the part is late it is interrupted, as by SIGTERM, and saved.
+    With `anew` nothing of an earlier call is gone on with, as without `--resume`. Where the part is
+    late it is interrupted, as by SIGTERM, and saved.
     """
     os.environ["CHARLM_HOME"] = str(bench.home)
     config = TrainConfig(**{"device": bench.device} | settings)
     records, result, told = [], None, False
-    begun = bench.resume and (bench.home / "checkpoints" / name / "resume").is_dir()
+    folder = bench.home / "checkpoints" / name
+    begun = bench.resume and not anew and (folder / "resume").is_dir()
+    report = json.loads((folder / "training.json").read_text()) if begun else {}
+    if report.get("finished"):
+        return records, _finished(folder, report)
     how = {"resume": True} if begun else {"overwrite": True}
     events = train_language_model([str(spec) for spec in specs], config, name=name, **how)
     for event in events:
@@ -153,6 +158,23 @@ def train(
     if result is None:
         raise RuntimeError("the training ended without a result")
     return records, result
+
+
+def _finished(folder: Path, report: dict[str, Any]) -> TrainResult:
+    """Return the result of a training that an earlier call brought to its end."""
+    seconds, tokens = report["duration_seconds"], report["epochs"] * report["tokens"]
+    facts = {key: report[key] for key in ("parameters", "steps", "epochs", "device")}
+    held_out = {key: report[key] and HeldOut(**report[key]) for key in ("valid", "test")}
+    return TrainResult(
+        name=folder.name,
+        kind="lm",
+        folder=str(folder),
+        duration_seconds=seconds,
+        tokens_per_second=tokens / seconds,
+        interrupted=False,
+        **facts,
+        **held_out,
+    )
 
 
 def steady_rate(records: list[StepRecord], tokens_per_step: int) -> float:

@@ -134,7 +134,7 @@ def training(bench: Bench) -> None:
         batch = {"batch_size": ROWS, "bptt": BPTT, "preset": "fast", "valid_fraction": 0.02}
         length = {"max_time": f"{2.5 * seconds:.0f}s", "eval_every": "1h", "save_every": "1h"}
         settings = bench.settings(sizes | batch | length)
-        records, result = train(bench, [text], f"speed-{layers}-{hidden}", settings)
+        records, result = train(bench, [text], f"speed-{layers}-{hidden}", settings, anew=True)
         rate = steady_rate(records, settings["batch_size"] * settings["bptt"])
         bench.figure(
             f"charlm, {label}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Iterator
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ from charlm.training.optim import schedule
 from charlm.training.scaling import LossScale
 from charlm.training.trainer import Trainer, Update, diverged
 
-# The most updates between two looks at their losses.
-MOST_UNREAD = 256
+# The most updates between two looks at their losses, and about how long these may take: only then
+# signals, saves and looks have their turn. How many those are is learnt from a few.
+MOST_UNREAD, MOST_SECONDS, AT_FIRST = 256, 0.25, 8
 COLUMNS = 4  # loss, norm, whether all went well so far, and signals to other processes
 # Layers that would bring a state to the type of products at once, and the one after back.
 NARROW = ("cudnn", "padded")
@@ -31,12 +33,17 @@ NARROW = ("cudnn", "padded")
 
 @dataclasses.dataclass(slots=True)
 class Posted:
-    """Results on their way: `rates` of the updates they are of, the last one being `step`."""
+    """Results on their way: `rates` of the updates they are of, the last one being `step`.
+
+    The updates were asked for from `begun` to `ended`, on the clock of `perf_counter`.
+    """
 
     step: int
     rates: list[float]
     rows: Tensor
     arrived: torch.cuda.Event | None
+    begun: float
+    ended: float
 
 
 class DeviceStep:
@@ -66,6 +73,8 @@ class DeviceStep:
         self._rate = Relay((), self.dtype, self.device)
         self._unread: list[float] = []
         self._posted: deque[Posted] = deque()
+        self._most = AT_FIRST
+        self._begun = self._taken = 0.0
         self._signals = torch.zeros((), dtype=self.dtype, device=self.device)
         alone = trainer.group is None
         self._update = Recorded(
@@ -75,6 +84,8 @@ class DeviceStep:
     def advance(self, share: float) -> None:
         """Ask for one update, at this share of the run; returns before it is made."""
         trainer = self.trainer
+        if not self._unread:
+            self._begun = perf_counter()
         rate = trainer.learning_rate * schedule(share)
         self.feed.send()
         self._rate.send(np.array(rate))
@@ -95,7 +106,7 @@ class DeviceStep:
         Raises:
             TrainingDivergedError: if the loss or the gradient of one was not finite.
         """
-        full = len(self._unread) >= MOST_UNREAD
+        full = len(self._unread) >= min(self._most, MOST_UNREAD)
         if full or (self._unread and self.trainer.step % self.trainer.read_every == 0):
             self._post()
         while len(self._posted) > 1:  # the newest is left until the device has other work
@@ -124,13 +135,15 @@ class DeviceStep:
             arrived.record()
         else:
             rows = found.clone()
-        self._posted.append(Posted(self.trainer.step, rates, rows, arrived))
+        times = self._begun, perf_counter()
+        self._posted.append(Posted(self.trainer.step, rates, rows, arrived, *times))
 
     def _take(self) -> Update:
         """Return the oldest results that were posted, as one update."""
         posted = self._posted.popleft()
         if posted.arrived is not None:
             posted.arrived.synchronize()
+        self._learn_pace(posted)
         rows, rates = posted.rows.double().numpy(), posted.rates
         if self.trainer.group is not None:
             self.trainer.group.signalled |= bool((rows[:, 3] > 0.0).any())
@@ -141,6 +154,17 @@ class DeviceStep:
         finite = norms[np.isfinite(norms)]  # one in float16 may overflow, and was left out
         norm = float(finite[-1]) if len(finite) else float(norms[-1])
         return Update(posted.step, float(rows[:, 0].mean()), norm, rates[-1], len(rates))
+
+    def _learn_pace(self, posted: Posted) -> None:
+        """Settle how many updates are asked for at a time, by how long these took.
+
+        The device made them since the results before these were there, unless it had to wait.
+        """
+        now = perf_counter()
+        made = now - max(self._taken, posted.begun)
+        seconds = max(made, posted.ended - posted.begun, 1e-9) / len(posted.rates)
+        self._most = max(1, min(2 * self._most, int(MOST_SECONDS / seconds)))
+        self._taken = now
 
     def _failed(self, posted: Posted, number: int, row: np.ndarray) -> Exception:
         """Return the error of the first update that could not be made; the device made no later."""

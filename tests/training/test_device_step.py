@@ -126,6 +126,25 @@ def test_results_that_nobody_reads_do_not_run_over(monkeypatch):
     assert [u.steps for u in device_steps(made, lambda: made.step / 8)] == [3, 3, 2]
 
 
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, 64), (0.1, 2), (9.0, 1)])
+def test_slow_updates_are_told_the_sooner(monkeypatch, seconds, most):
+    advance, clock = DeviceStep.advance, [0.0]
+
+    def slow(queue, share):
+        advance(queue, share)
+        clock[0] += seconds
+
+    monkeypatch.setattr(DeviceStep, "advance", slow)
+    monkeypatch.setattr(device_step, "perf_counter", lambda: clock[0])
+    made = trainer()
+    made.read_every = 64
+    told = list(device_steps(made, lambda: made.step / 200))
+    assert told[-1].step == sum(update.steps for update in told) == 200
+    assert [u.steps for u in told[:2]] == [8, 8]
+    assert max(u.steps for u in told[2:]) <= most
+    assert {64, 128, 192} <= {u.step for u in told}  # records are of the same steps all the same
+
+
 @pytest.mark.parametrize("spoilt", ["loss", "gradient"])
 def test_after_a_bad_update_weights_and_states_stay_those_before_it(spoilt):
     good, made = trainer(), trainer()

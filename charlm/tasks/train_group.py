@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from charlm.base.config import from_json, to_json
-from charlm.base.errors import CheckpointError, CorpusError
+from charlm.base.errors import CheckpointError, CorpusError, TaskError
 from charlm.base.processes import Place, find_place
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.runtime import choose_device
@@ -27,7 +27,7 @@ def join_group(device: str) -> Group | None:
     """Find the other processes of this training; None where there are no others.
 
     Raises:
-        TaskError: if they cannot be found, or the device is not there.
+        TaskError: if they cannot be found, or there is not a device for each.
     """
     place = find_place()
     return None if place is None else _join(place, device)
@@ -36,7 +36,13 @@ def join_group(device: str) -> Group | None:
 def _join(place: Place, device: str) -> Group:
     chosen = choose_device(device)
     if chosen.type == "cuda":
-        torch.cuda.set_device(place.local_rank % torch.cuda.device_count())
+        there = torch.cuda.device_count()
+        if place.local_size > there:
+            raise TaskError(
+                f"{place.local_size} processes cannot share {there} GPU{'s' * (there != 1)}; start "
+                f"{there} of them, by torchrun --nproc-per-node {there}, or give --device cpu"
+            )
+        torch.cuda.set_device(place.local_rank)
     return Group(place, chosen)
 
 

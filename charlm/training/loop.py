@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 
@@ -76,8 +77,9 @@ def follow_steps(trainer: Trainer, note: Callable[[], None]) -> int:
         trainer: changed in place.
         note: called before each step, to pass on a signal.
 
+    Where an update cannot be made the first process finds the same, and orders what is next.
+
     Raises:
-        TrainingDivergedError: where the first process raises it, too.
         TaskError: if the others are gone.
     """
     group = trainer.group
@@ -97,7 +99,8 @@ def follow_steps(trainer: Trainer, note: Callable[[], None]) -> int:
                 queue.advance(value)
                 queue.forget()
             else:
-                _train_step(trainer, value)
+                with contextlib.suppress(TrainingDivergedError):
+                    _train_step(trainer, value)
 
 
 def _train_step(trainer: Trainer, share: float) -> Update:

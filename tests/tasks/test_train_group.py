@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from charlm.base.errors import ConfigError
+from charlm.base.errors import ConfigError, TaskError
 from charlm.base.processes import Place, find_place
 from charlm.store.checkpoint import load_model, read_metrics
+from charlm.tasks import train_group
 
 ROOT = Path(__file__).parents[2]
 TEXT = "the quick brown fox jumps over the lazy dog\nand the dog is not amused\n" * 40
@@ -149,6 +151,19 @@ def test_a_signal_to_any_process_saves_and_stops_all(run, tmp_path):
     assert outcome(run(1, "--resume", "--max-steps", "10", "-o", "asked", text=""))[0] == [0]
 
 
+@pytest.mark.parametrize("program", [("-m", "charlm"), BY_THEMSELVES])
+def test_a_training_that_diverges_is_saved_and_told_once(run, tmp_path, program):
+    argv = (*SETTINGS, "--learning-rate", "1e30")
+    statuses, texts = outcome(run(2, "-o", "wild", *argv, program=program))
+    assert statuses == [1, 1]
+    last = texts[0][1].splitlines()[-1]
+    step = int(last.split()[5].rstrip(":"))
+    assert last.startswith(f"charlm: training diverged at step {step}: the ")
+    assert last.endswith(f"the weights of step {step - 1} are kept; try --learning-rate 3e+29")
+    assert texts[1] == ("", "")
+    load_model(tmp_path / "checkpoints" / "wild")
+
+
 @pytest.mark.parametrize(
     ("text", "argv", "message"),
     [
@@ -166,6 +181,19 @@ def test_what_cannot_be_is_told_once_and_ends_all(run, text, argv, message):
     assert statuses[1] != 0
     assert message in texts[0][1]
     assert texts[1][1].count("\n") <= 1
+
+
+@pytest.mark.parametrize(("there", "named"), [(1, "1 GPU"), (2, "2 GPUs")])
+def test_more_processes_than_gpus_are_refused(monkeypatch, there, named):
+    monkeypatch.setattr(train_group, "choose_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    monkeypatch.setattr(torch.cuda, "set_device", None)
+    with pytest.raises(TaskError) as raised:
+        train_group._join(Place(3, 8, 3, 4), "cuda")
+    assert str(raised.value) == (
+        f"4 processes cannot share {named}; start {there} of them, by torchrun --nproc-per-node "
+        f"{there}, or give --device cpu"
+    )
 
 
 @pytest.mark.parametrize(

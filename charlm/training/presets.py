@@ -194,17 +194,29 @@ def recurrent_weights(model: LanguageModelConfig) -> int:
     return sum(math.prod(shape) for name, shape in shapes if name.startswith("layers."))
 
 
-def step_weights(model: LanguageModelConfig) -> int:
-    """Return how many weights a token is multiplied with: all but the embedding's lookup."""
-    output = model.vocab_size * (model.embedding_dim if model.tie_weights else model.output_size)
-    return recurrent_weights(model) + output
+def outputs(config: TrainConfig, vocab_size: int) -> int:
+    """Return how many tokens a training computes the logits of, at each place."""
+    if config.softmax == "sampled":
+        return min(vocab_size, config.softmax_samples + 1)  # the target is one more
+    return vocab_size
+
+
+def step_weights(model: LanguageModelConfig, outputs: int | None = None) -> int:
+    """Return how many weights a token is multiplied with: all but the embedding's lookup.
+
+    Args:
+        outputs: how many tokens' logits are computed; None for those of all.
+    """
+    width = model.embedding_dim if model.tie_weights else model.output_size
+    return recurrent_weights(model) + (outputs or model.vocab_size) * width
 
 
 def _possible_tokens(
     config: TrainConfig, model: LanguageModelConfig, train_tokens: int, operations: float
 ) -> float:
     """Return how many tokens the run will see, as far as that is known."""
-    limits = [operations / OPERATIONS / step_weights(model)] if operations else []
+    weights = step_weights(model, outputs(config, model.vocab_size))
+    limits = [operations / OPERATIONS / weights] if operations else []
     if config.epochs is not None:
         limits.append(config.epochs * train_tokens)
     return min(limits, default=5.0 * train_tokens)

@@ -3,11 +3,11 @@ import torch
 
 from charlm.base.errors import TaskError
 from charlm.engine.config import LanguageModelConfig
-from charlm.models import runtime
+from charlm.models import language_model, runtime
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
 from charlm.models.runtime import choose_arithmetic
-from charlm.models.timing import agrees
+from charlm.models.timing import agrees, seconds_per_window
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -83,3 +83,28 @@ def test_a_lack_of_memory_everywhere_is_told_as_such(monkeypatch):
     monkeypatch.setattr(runtime, "seconds_per_window", lacking)
     with pytest.raises(torch.OutOfMemoryError):
         choose_arithmetic(build(), "auto", batch_size=2, bptt=3)
+
+
+def test_a_lack_of_memory_of_a_cpu_is_told_as_such(monkeypatch):
+    def lacking(*args):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1")
+
+    monkeypatch.setattr(LanguageModel, "loss", lacking)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        choose_arithmetic(build(), "float32", batch_size=2, bptt=3)
+
+
+def test_outputs_that_training_draws_are_drawn_when_it_is_timed(monkeypatch):
+    calls, sampled = [], language_model.sampled_cross_entropy
+
+    def counted(*args):
+        calls.append(args)
+        return sampled(*args)
+
+    monkeypatch.setattr(language_model, "sampled_cross_entropy", counted)
+    model, plain = build(), Arithmetic("float32", "native")
+    assert seconds_per_window(model, plain, 2, 3, 1.0) > 0.0
+    assert calls == []
+    model.sample_outputs(torch.full((9,), 1 / 9).log(), 4)
+    assert seconds_per_window(model, plain, 2, 3, 1.0) > 0.0
+    assert len(calls) > 1

@@ -4,7 +4,13 @@ import pytest
 
 from charlm.base.errors import ConfigError
 from charlm.training.config import TrainConfig
-from charlm.training.presets import budget_of, plan_run, recurrent_weights, step_weights
+from charlm.training.presets import (
+    budget_of,
+    outputs,
+    plan_run,
+    recurrent_weights,
+    step_weights,
+)
 
 
 def plan(config=None, *, vocab=65, tokens=1_000_000, chars=1.0, speed=4e11, device="cpu"):
@@ -28,6 +34,19 @@ def test_the_chosen_model_can_read_enough_in_its_time():
     chosen = plan().model
     tokens = 180 * 4e11 / 6 / step_weights(chosen)
     assert tokens >= 2.3 * recurrent_weights(chosen)
+
+
+def test_drawn_outputs_cost_less_than_all_and_leave_time_for_a_larger_model():
+    drawn = TrainConfig(softmax="sampled", softmax_samples=100, max_time="180s")
+    assert (outputs(drawn, 50_000), outputs(drawn, 60)) == (101, 60)
+    assert outputs(TrainConfig(), 50_000) == 50_000
+    form = plan(vocab=50_000).model
+    width = form.embedding_dim  # of tied words
+    assert step_weights(form, 101) - recurrent_weights(form) == 101 * width
+    assert step_weights(form) - recurrent_weights(form) == 50_000 * width
+    full = TrainConfig(max_time="180s")
+    sizes = [plan(c, vocab=50_000, tokens=10**8, speed=1e12).model for c in (full, drawn)]
+    assert sizes[0].hidden_size < sizes[1].hidden_size
 
 
 def test_what_the_user_names_is_taken():

@@ -14,8 +14,9 @@ from charlm.base.errors import CheckpointError, ConfigError, TaskError
 from charlm.base.processes import find_place
 from charlm.engine.config import LanguageModelConfig, describe
 from charlm.models.arithmetic import Arithmetic
+from charlm.models.chunked_loss import PART_BYTES
 from charlm.models.language_model import LanguageModel
-from charlm.models.memory import largest_that_fits
+from charlm.models.memory import is_lack_of_memory, largest_that_fits
 from charlm.models.runtime import choose_arithmetic, choose_device, use_threads
 from charlm.tasks.train_data import TrainData
 from charlm.tasks.train_events import Planned
@@ -29,6 +30,7 @@ from charlm.training.presets import (
     OPERATIONS,
     Plan,
     budget_of,
+    outputs,
     plan_run,
     step_weights,
 )
@@ -37,6 +39,7 @@ from charlm.training.trainer import Trainer
 
 PROBE_UNITS = 384
 COUNTED_PARTS, COUNTED_TOKENS = 16, 1 << 20
+LOGIT_PARTS = 3  # of a GPU's loss that are there at once
 Floats = npt.NDArray[np.float64]
 
 
@@ -88,17 +91,10 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
         operations_per_second=processes * _operations_per_second(data, config, device),
         device=device.type,
     )
-    _require_memory(plan, data.train.held_bytes, device)
+    _require_memory(plan, data.train.held_bytes, config, device)
     trainer = _build_trainer(plan, data, config, device)
     tried: list[Arithmetic] = []
-    with memory_errors(plan, trainer, lambda: "nothing was begun"):
-        arithmetic = choose_arithmetic(
-            trainer.model,
-            config.precision,
-            batch_size=max(1, plan.batch_size // processes),
-            bptt=plan.bptt,
-            tried=tried,
-        )
+    arithmetic = _choose(plan, trainer, config, tried)
     arithmetic.apply(trainer.model)
     return Built(
         plan=plan,
@@ -111,7 +107,9 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
 
 
 def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
-    """Build what a saved training state belongs to; nothing is chosen anew that this machine has.
+    """Build what a saved training state belongs to.
+
+    The arithmetic is chosen anew only on another kind of device, or for another precision.
 
     Raises:
         TaskError: if the machine lacks the device or the memory.
@@ -121,14 +119,27 @@ def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
     usable = use_threads(None)
     threads = use_threads(config.threads or min(usable, saved.threads or usable))
     built = build_as(data, config, saved.plan, saved.arithmetic, threads)
-    if saved.arithmetic.suits(built.device):
+    asked = config.precision in ("auto", saved.arithmetic.precision)
+    if asked and saved.device == built.device.type and saved.arithmetic.suits(built.device):
         return built
-    plan, model = built.plan, built.trainer.model  # a run that goes on where there is no GPU, say
-    built.arithmetic = choose_arithmetic(
-        model, config.precision, batch_size=plan.batch_size, bptt=plan.bptt, tried=built.tried
-    )
-    built.arithmetic.apply(model)
+    built.arithmetic = _choose(built.plan, built.trainer, config, built.tried)
+    built.arithmetic.apply(built.trainer.model)
     return built
+
+
+def _choose(
+    plan: Plan, trainer: Trainer, config: TrainConfig, tried: list[Arithmetic]
+) -> Arithmetic:
+    """Return the fastest arithmetic for a process's part of the batch; fills `tried`."""
+    place = find_place()
+    with memory_errors(plan, trainer, lambda: "nothing was begun"):
+        return choose_arithmetic(
+            trainer.model,
+            config.precision,
+            batch_size=max(1, plan.batch_size // (place.size if place else 1)),
+            bptt=plan.bptt,
+            tried=tried,
+        )
 
 
 def build_as(
@@ -146,7 +157,7 @@ def build_as(
     device, threads = choose_device(config.device), use_threads(threads or config.threads)
     plan = Plan.from_values(values, config)
     _require_sane(plan, data.tokenizer.vocab_size)
-    _require_memory(plan, data.train.held_bytes, device)
+    _require_memory(plan, data.train.held_bytes, config, device)
     trainer = _build_trainer(plan, data, config, device)
     arithmetic.apply(trainer.model)
     return Built(
@@ -201,10 +212,26 @@ def _operations_per_second(data: TrainData, config: TrainConfig, device: torch.d
         operations_per_second=0.0,
         device=device.type,
     )
-    model = LanguageModel(plan.model).to(device)
-    model.initialise(torch.Generator().manual_seed(0))
-    found = choose_arithmetic(model, config.precision, batch_size=plan.batch_size, bptt=plan.bptt)
+    _require_memory(plan, data.train.held_bytes, config, device)
+    found = _measured(plan, config, device)
     return OPERATIONS * step_weights(plan.model) * (found.tokens_per_second or 0.0)
+
+
+def _measured(plan: Plan, config: TrainConfig, device: torch.device) -> Arithmetic:
+    """Return the fastest arithmetic for a plan that is only to be measured."""
+    rows, bptt = plan.batch_size, plan.bptt
+    try:
+        model = LanguageModel(plan.model).to(device)
+        model.initialise(torch.Generator().manual_seed(0))
+        return choose_arithmetic(model, config.precision, batch_size=rows, bptt=bptt)
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise TaskError(
+            f"out of memory with {rows} streams of {bptt} tokens on {device.type}, while its speed "
+            f"was measured; try --batch-size {max(1, rows // 2)}, a shorter --bptt, or name a "
+            "--hidden-size; nothing was begun"
+        ) from error
 
 
 def _build_trainer(
@@ -253,22 +280,30 @@ def _log_frequencies(ids: npt.NDArray[np.integer[Any]], vocab_size: int) -> Floa
     return found
 
 
-def memory_bytes(plan: Plan, held_bytes: int) -> int:
+def memory_bytes(plan: Plan, held_bytes: int, config: TrainConfig, device: str) -> int:
     """Return about how much memory a training takes beside PyTorch's own.
 
     Weights, gradient, two moments, averages and the best weights so far in four bytes each, four
     of them twice, since saves copy them; the activations of a window in two, fourteen a unit;
-    logits twice; of the text's ids what is held.
+    logits twice, on a GPU of a part at a time; of the text's ids what is held.
     """
     model: LanguageModelConfig = plan.model
-    per_token = 14 * model.hidden_size * model.num_layers + 2 * model.vocab_size
-    activations = 2 * plan.batch_size * plan.bptt * per_token
-    return 40 * model.count_parameters() + 2 * activations + held_bytes
+    places = plan.batch_size * plan.bptt
+    logits = 8 * places * outputs(config, model.vocab_size)
+    if device == "cuda" and config.softmax != "sampled":
+        logits = min(logits, LOGIT_PARTS * PART_BYTES)
+    activations = 4 * places * 14 * model.hidden_size * model.num_layers
+    return 40 * model.count_parameters() + activations + logits + held_bytes
 
 
-def _require_memory(plan: Plan, held_bytes: int, device: torch.device) -> None:
+def _require_memory(plan: Plan, held_bytes: int, config: TrainConfig, device: torch.device) -> None:
     """Raise where the plan cannot fit, before anything large is allocated."""
-    needed = memory_bytes(plan, held_bytes)
+
+    def takes(rows: int) -> int:
+        fewer = dataclasses.replace(plan, batch_size=rows)
+        return memory_bytes(fewer, held_bytes, config, device.type)
+
+    needed = takes(plan.batch_size)
     if device.type == "cuda":
         there = torch.cuda.get_device_properties(device).total_memory
     elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -276,12 +311,7 @@ def _require_memory(plan: Plan, held_bytes: int, device: torch.device) -> None:
     else:
         return
     if needed > there:
-        fits = largest_that_fits(
-            plan.batch_size,
-            lambda rows: (
-                memory_bytes(dataclasses.replace(plan, batch_size=rows), held_bytes) <= there
-            ),
-        )
+        fits = largest_that_fits(plan.batch_size, lambda rows: takes(rows) <= there)
         way = "try a smaller --hidden-size, --num-layers or --batch-size"
         if fits:
             way = f"try --batch-size {fits}, which would fit, or a smaller --hidden-size"
@@ -310,7 +340,7 @@ def planned(name: str, data: TrainData, config: TrainConfig, built: Built) -> Pl
         batch_size=plan.batch_size,
         bptt=plan.bptt,
         steps_per_epoch=tokens / built.trainer.tokens_per_step,
-        memory_bytes=memory_bytes(plan, data.train.held_bytes),
+        memory_bytes=memory_bytes(plan, data.train.held_bytes, config, built.device.type),
         tokens_per_second=speed,
         duration_seconds=_expected_seconds(config, built, tokens),
         unknown_rate=sum(part.unknown for part in parts)

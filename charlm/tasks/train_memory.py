@@ -39,8 +39,17 @@ def memory_errors(plan: Plan, trainer: Trainer, kept: Callable[[], str]) -> Iter
 
 
 def _fits(trainer: Trainer, rows: int, bptt: int) -> bool:
-    """Return whether there is memory for one update of so many rows, with room for its like."""
+    """Return whether there is memory for one update of so many rows, with room for its like.
+
+    Of several processes this one alone tries, with as many as would be the most of one.
+    """
     model, device = trainer.model, trainer.model.output.bias.device
+    if trainer.group is not None:
+        size = trainer.group.place.size
+        if rows < size:
+            return False
+        rows = -(-rows // size)
+    model.share = None
     trainer.queue = None
     trainer.state = []
     trainer.optimizer.zero_grad()

@@ -114,8 +114,8 @@ def go_on(
         now, then = run.built.threads, saved.threads
         text = f"{now} threads instead of {then}: losses may differ in last digits"
         yield Message(text=text, warning=True)
-    if not saved.arithmetic.suits(run.built.device):
-        before, after = saved.arithmetic, run.built.arithmetic
+    before, after = saved.arithmetic, run.built.arithmetic
+    if str(after) != str(before):
         text = f"computing in {after} instead of {before}: losses will differ a little"
         yield Message(text=text, warning=True)
     run.restore(found.tensors, saved, changed)

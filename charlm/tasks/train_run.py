@@ -16,6 +16,7 @@ import torch
 from charlm.base.config import to_json
 from charlm.base.durations import parse_duration
 from charlm.base.errors import CheckpointError
+from charlm.models.memory import let_go
 from charlm.store.checkpoint import MetricsLog, keep_newest
 from charlm.store.files import require_writable
 from charlm.store.lock import FolderLock
@@ -121,8 +122,12 @@ class Run:
 
     def let_go(self) -> None:
         """Free the memory of a run that has ended; only what it was told is left to ask for."""
+        device = self.built.device
+        # Each refers to the other, and the queue to a recording and what it keeps.
+        self.trainer.queue, self.trainer.state = None, []
         del self.built, self.trainer, self.model
         self.best, self._snapshot = None, Snapshot()
+        let_go(device)
 
     def _planned(self) -> Planned:
         self.trainer, self.model = self.built.trainer, self.built.trainer.model
@@ -455,6 +460,7 @@ class Run:
             sha256=self.data.sha256,
             plan=self.built.plan.to_values(),
             arithmetic=self.built.arithmetic,
+            device=self.built.device.type,
             threads=self.built.threads,
             elapsed=self.clock.elapsed(),
             log_every=self.log_every,

@@ -23,6 +23,7 @@ class RunState:
     Attributes:
         trainer: place of every reader and random states, for `training.resume.unpack`.
         plan: for `Plan.from_values`.
+        device: the kind of it; of an early run taken for a CPU.
         threads: those of the run, None of an early one.
         window: sum and number of the losses since the last record.
         looked: step of the last look at the validation text.
@@ -36,6 +37,7 @@ class RunState:
     sha256: str
     plan: dict[str, Any]
     arithmetic: Arithmetic
+    device: str
     threads: int | None
     elapsed: float
     log_every: int
@@ -93,6 +95,7 @@ def _checked(values: dict[str, Any], where: str) -> RunState:
         sha256=_a(str, values["sha256"]),
         plan=_a(dict, values["plan"]),
         arithmetic=_arithmetic(values["arithmetic"]),
+        device=_a(str, values.get("device", "cpu")),
         threads=_whole(values["threads"], 1, 1024) if "threads" in values else None,
         elapsed=_number(values["elapsed"], 0.0),
         log_every=_whole(values["log_every"], 1),

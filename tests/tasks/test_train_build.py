@@ -1,12 +1,14 @@
 """Where a model's training begins."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from charlm.base.errors import TaskError
 from charlm.tasks import train_build
-from charlm.tasks.train_build import build_new
+from charlm.tasks.train_build import build_new, memory_bytes
 from charlm.tasks.train_data import load_data
 from charlm.training.config import TrainConfig
 from charlm.training.presets import plan_run
@@ -62,9 +64,51 @@ def test_a_plan_beyond_the_memory_names_a_batch_that_fits(monkeypatch, limit, wa
         config, vocab_size=50, train_tokens=10**6, chars_per_token=1.0, operations_per_second=0.0
     )
     with pytest.raises(TaskError) as caught:
-        train_build._require_memory(plan, 0, torch.device("cpu"))
-    needed, there = train_build.memory_bytes(plan, 0) / 1e9, int(limit**0.5) ** 2 / 1e9
+        train_build._require_memory(plan, 0, config, torch.device("cpu"))
+    needed, there = memory_bytes(plan, 0, config, "cpu") / 1e9, int(limit**0.5) ** 2 / 1e9
     assert str(caught.value) == (
         f"this model needs about {needed:,.1f} GB to train with 64 streams of 64 tokens, and the "
         f"machine has {there:,.1f} GB; try {way}"
     )
+
+
+@pytest.fixture
+def unsized(tmp_path, monkeypatch):
+    """Data and settings of a run whose size is to be chosen."""
+    monkeypatch.setenv("CHARLM_HOME", str(tmp_path))
+    (tmp_path / "text.txt").write_text("aaab" * 3_000)
+    config = TrainConfig(max_time="5s", batch_size=64, bptt=64)
+    return load_data([str(tmp_path / "text.txt")], config), config
+
+
+def test_a_batch_beyond_the_memory_is_refused_before_anything_is_measured(unsized, monkeypatch):
+    monkeypatch.setattr(train_build, "choose_arithmetic", None)
+    monkeypatch.setattr(train_build.os, "sysconf", lambda name: 10_000)
+    with pytest.raises(TaskError, match="this model needs about"):
+        build_new(*unsized)
+
+
+def test_too_little_memory_while_the_speed_is_measured_is_told(unsized, monkeypatch):
+    def lacking(*args, **options):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(train_build, "choose_arithmetic", lacking)
+    with pytest.raises(TaskError) as caught:
+        build_new(*unsized)
+    assert str(caught.value) == (
+        "out of memory with 64 streams of 64 tokens on cpu, while its speed was measured; try "
+        "--batch-size 32, a shorter --bptt, or name a --hidden-size; nothing was begun"
+    )
+
+
+def test_logits_are_counted_as_they_are_made():
+    config = TrainConfig(hidden_size=64, batch_size=64, bptt=100, max_steps=1)
+    plan = plan_run(
+        config, vocab_size=10**5, train_tokens=10**6, chars_per_token=1.0, operations_per_second=0.0
+    )
+    weights = 40 * plan.model.count_parameters() + 4 * 6_400 * 14 * 64
+    sampled = dataclasses.replace(config, softmax="sampled", softmax_samples=999)
+    assert memory_bytes(plan, 7, config, "cpu") == weights + 8 * 6_400 * 10**5 + 7
+    assert memory_bytes(plan, 7, config, "cuda") == weights + 3 * 2**29 + 7  # in parts
+    for device in ("cpu", "cuda"):
+        assert memory_bytes(plan, 7, sampled, device) == weights + 8 * 6_400 * 1_000 + 7

@@ -6,16 +6,20 @@ The tests have no GPU: what is recorded there runs here as it stands.
 import base64
 import os
 import signal
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from charlm.base.errors import TaskError
+from charlm.base.processes import Place
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
-from charlm.store.checkpoint import load_model, read_metrics
-from charlm.tasks import train_run
+from charlm.models.layers import Share
+from charlm.store.checkpoint import load_model, load_resume, read_metrics, save_resume
+from charlm.tasks import train_build, train_memory, train_run
 from charlm.tasks.train import train_language_model
 from charlm.tasks.train_events import Message, StepRecord
 from charlm.tasks.train_run import log_interval
@@ -117,6 +121,57 @@ def test_a_run_of_a_gpu_goes_on_where_there_is_none(corpus, monkeypatch):
     assert events[-1].steps == 40
 
 
+def test_a_resumed_run_computes_in_the_precision_it_is_asked_for(corpus):
+    list(begin(corpus, "asked", max_steps=10))
+    settings = TrainConfig(max_steps=20, precision="bfloat16")
+    events = list(train_language_model([], settings, name="asked", resume=True))
+    told = [event.text for event in events if isinstance(event, Message) and event.warning]
+    assert "precision changed from float32 to bfloat16" in told
+    assert told[-1].startswith("computing in bfloat16 in own layers")
+    assert told[-1].endswith(" instead of float32 in PyTorch layers: losses will differ a little")
+    events = list(train_language_model([], TrainConfig(max_steps=30), name="asked", resume=True))
+    assert not any("computing" in event.text for event in events if isinstance(event, Message))
+
+
+def test_another_kind_of_device_chooses_its_arithmetic_anew(corpus, monkeypatch):
+    chosen, choose = [], train_build.choose_arithmetic
+
+    def noted(*args, **options):
+        chosen.append(args[1])
+        return choose(*args, **options)
+
+    list(begin(corpus, "moved", max_steps=10))
+    monkeypatch.setattr(train_build, "choose_arithmetic", noted)
+    folder = corpus.parent / "checkpoints" / "moved"
+    for device, expected in (("cpu", []), (None, []), ("cuda", ["float32"])):
+        found = load_resume(folder)
+        state = {**found.state, "device": device}
+        if device is None:  # as earlier versions wrote it
+            del state["device"]
+        save_resume(folder, found.step, dict(found.tensors), state)
+        limit = TrainConfig(max_steps=found.step + 2)
+        list(train_language_model([], limit, name="moved", resume=True))
+        assert chosen == expected
+
+
+def test_a_run_that_has_ended_leaves_nothing_in_memory(corpus, monkeypatch):
+    finished = []
+    finish = train_run.Run._finish
+
+    def noted(run, interrupts):
+        finished.append(run)
+        yield from finish(run, interrupts)
+
+    monkeypatch.setattr(train_run.Run, "_finish", noted)
+    monkeypatch.setattr(train_run, "train_steps", device_steps)
+    list(begin(corpus, "ended", max_steps=20))
+    [run] = finished
+    weights = weakref.ref(run.trainer.model.output.bias)
+    assert run.trainer.queue is not None
+    run.let_go()
+    assert weights() is None
+
+
 def test_the_scale_of_a_loss_is_part_of_a_state(corpus, monkeypatch):
     taken = []
     monkeypatch.setattr(train_run.Run, "_finish", lambda run, _: taken.append(run.trainer) or [])
@@ -149,6 +204,25 @@ def test_too_little_memory_of_a_gpu_names_a_batch_that_was_tried(corpus, monkeyp
         f"out of memory with 4 streams of 8 tokens on cpu; {advice}, a shorter --bptt or a "
         f"smaller --hidden-size; what was saved in {folder} is intact"
     )
+
+
+def test_a_process_of_several_tries_its_part_of_a_smaller_batch(corpus, monkeypatch):
+    taken, tried = [], []
+    monkeypatch.setattr(train_run.Run, "_finish", lambda run, _: taken.append(run.trainer) or [])
+    list(begin(corpus, "run", max_steps=1, input_dropout=0.2))
+    [trainer] = taken
+    loss = LanguageModel.loss
+
+    def noted(model, ids, *rest):
+        tried.append(len(ids))
+        return loss(model, ids, *rest)
+
+    monkeypatch.setattr(LanguageModel, "loss", noted)
+    trainer.group = SimpleNamespace(place=Place(0, 3, 0, 3))
+    trainer.model.share = Share(slice(0, 2), 5)
+    assert train_memory._fits(trainer, 4, 8)
+    assert not train_memory._fits(trainer, 2, 8)  # there has to be a row for each
+    assert tried == [2]
 
 
 def test_too_little_memory_while_measuring_is_told_before_anything_is_begun(corpus, monkeypatch):

@@ -20,6 +20,7 @@ from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_classifier_data import Part
 from charlm.tasks.train_classifier_pretrained import Pretrained
 from charlm.tasks.train_classifier_vectors import ForeignVectors
+from charlm.tasks.train_continue import words_checksum
 from charlm.tasks.train_events import Message, TrainEvent, VectorStep
 from charlm.training.clock import Clock, Rate
 
@@ -200,6 +201,7 @@ class LayersTraining:
             "seconds": self.clock.elapsed(),
             "looked": self.looked,
             "words_read": self.words_read,
+            "words_sha256": words_checksum(self.words),
         }
         if self.best is not None:
             arrays |= {f"best.{name}": array for name, array in self.best.arrays.items()}

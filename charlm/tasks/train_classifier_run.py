@@ -24,6 +24,7 @@ from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_classifier_data import ClassifierData, count_words
 from charlm.tasks.train_classifier_layers import LayersTraining
 from charlm.tasks.train_classifier_linear import Linear, restore_linear, train_linear_branch
+from charlm.tasks.train_continue import require_same_words, words_checksum
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult
 
 SAVE_SECONDS = 30.0
@@ -128,6 +129,8 @@ class Run:
         try:
             layers = LayersTraining(form, self.config, self._texts, held, linear, log)
             if self._found is not None and values is not None:
+                before, now = values.get("words_sha256"), words_checksum(layers.words)
+                require_same_words(self.folder, before, now, "a new classifier")
                 layers.restore(self._found.tensors, values)
         except (KeyError, TypeError, ValueError) as error:
             raise self._misfit(error) from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,6 +82,31 @@ def settings_to_resume(old: C, new: C, may_change: Collection[str], noun: str) -
                 f"train {noun} with another --name"
             )
     return dataclasses.replace(old, **given)
+
+
+def words_checksum(*lists: Sequence[str]) -> str:
+    """Return a checksum of the words, and of what else has rows, in the order of their rows."""
+    digest = hashlib.sha256()
+    for words in lists:
+        digest.update(f"{len(words)}\n".encode())
+        digest.update("\n".join(words).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def require_same_words(folder: Path, before: object, now: str, noun: str) -> None:
+    """Raise `CheckpointError` if rows that were learnt are not those of the words as they are now.
+
+    Args:
+        folder: of the model.
+        before: the checksum of its state; None in states that have none, which are taken.
+        now: the checksum of the words now.
+        noun: how messages name another such model, as `a new tagger`.
+    """
+    if before is not None and before != now:
+        raise CheckpointError(
+            f"the words have changed since {folder} was begun (their checksum differs); bring the "
+            f"old --vectors or --from back, or train {noun} with --name"
+        )
 
 
 def require_something_left(folder: Path, found: ResumeState, merged: Any) -> None:

@@ -28,6 +28,7 @@ from charlm.tagging.measuring import TagFigures, measure
 from charlm.tagging.tagger import Tagger, word_rows
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
+from charlm.tasks.train_continue import require_same_words, words_checksum
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
 from charlm.tasks.train_tagger_config import DEFAULT_EPOCHS, TaggerTrainConfig
 from charlm.tasks.train_tagger_data import Annotated, settle_form
@@ -147,9 +148,13 @@ class Run:
 
     def _restore(self, found: ResumeState) -> None:
         state, tensors = found.state, found.tensors
+        checksum = words_checksum(self.words, self.parts)
+        require_same_words(self.folder, state.get("words_sha256"), checksum, "a new tagger")
         try:
             self._begun, self._words = float(state["seconds"]), int(state["words_read"])
             self._looked, best = float(state["looked"]), state["best"]
+            if state["config"]["valid"] != self.config.valid:  # figures of other sentences
+                self._looked, best = 0.0, None
             self.trainer.restore(tensors)
             if best is not None:
                 shapes = self.form.tensor_shapes()
@@ -250,6 +255,7 @@ class Run:
             "config": to_json(self.config),
             "corpus": self.corpus,
             "sha256": self.data.sha256,
+            "words_sha256": words_checksum(self.words, self.parts),
             "seconds": self.clock.elapsed(),
             "words_read": self._words,
             "looked": self._looked,

@@ -191,3 +191,15 @@ def test_a_state_that_does_not_fit_is_refused(reviews, home, monkeypatch):
         monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _, w=wrong: w)
         with pytest.raises(CheckpointError, match="resume does not fit its own settings"):
             run(reviews, "r", resume=True, epochs=9)
+
+
+def test_words_that_changed_are_refused(reviews, home, monkeypatch):
+    run(reviews, "r")
+    found = load_resume(home / "checkpoints" / "r")
+    values = found.state["layers"] | {"words_sha256": "0" * 64}
+    wrong = found._replace(state=found.state | {"layers": values})
+    monkeypatch.setattr("charlm.tasks.train_continue.load_resume", lambda _: wrong)
+    with pytest.raises(CheckpointError, match=r"the words have changed since .*/r was begun"):
+        run(reviews, "r", resume=True, epochs=9)
+    del values["words_sha256"]  # as states had none before
+    assert run(reviews, "r", resume=True, epochs=5)[-1].steps == 25

@@ -144,3 +144,27 @@ def test_words_of_a_folder_are_checked(home):
     assert tagger.words[0] == "."
     assert tagger.tag([["I", "like", "apples"], []])[1] == []
     assert np.array_equal(tagger.is_seen(["I", "zebra"]), [True, False])
+
+
+def test_vectors_that_changed_are_refused_by_a_continuation(home):
+    lines = ["like 1 0 0.5", "pears 0 1 0.5", "plums 0 2 0.5"]
+    (home / "e.vec").write_text("3 3\n" + "\n".join(lines) + "\n")
+    run("a", vectors="e.vec", epochs=1)
+    assert run("a", resume=True, vectors="e.vec", epochs=2)[-1].steps == 18
+    (home / "e.vec").write_text("3 3\n" + "\n".join(lines[::-1]) + "\n")
+    with pytest.raises(CheckpointError) as caught:
+        run("a", resume=True, epochs=3)
+    assert str(caught.value) == (
+        f"the words have changed since {home}/checkpoints/a was begun (their checksum differs); "
+        "bring the old --vectors or --from back, or train a new tagger with --name"
+    )
+
+
+def test_another_valid_file_chooses_anew(home):
+    run("a", valid="train.tsv", epochs=2)
+    text = (home / "train.tsv").read_text().replace("NOUN", "VERB")
+    (home / "other.tsv").write_text(text)
+    result = run("a", resume=True, valid="other.tsv", epochs=3)[-1]
+    state = load_resume(home / "checkpoints" / "a").state
+    assert state["best"] <= 0.75  # a quarter of its tags are wrong
+    assert result.valid_figures.accuracy == state["best"]

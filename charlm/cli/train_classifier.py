@@ -66,6 +66,8 @@ def classifier(
     CSV, TSV, fastText's lines of __label__x text, or lines of a label, a blank and a text. Then
     ask with charlm classify, and measure with charlm evaluate. Ctrl-C saves; --resume goes on.
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on with a model, --overwrite replaces it: give one")
     config = config_from(ClassifierTrainConfig, settings)
     if not file and not resume:
         raise click.UsageError("give labelled texts: CSV, TSV, or lines; - for stdin")

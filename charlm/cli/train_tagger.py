@@ -70,6 +70,8 @@ def tagger(
     Parts of speech, names, anything that words can be labelled with. A bidirectional RNN reads
     each sentence both ways. Then tag with charlm tag. Ctrl-C saves; --resume goes on.
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on with a model, --overwrite replaces it: give one")
     config = config_from(TaggerTrainConfig, settings)
     if config.max_time is not None:
         try:

@@ -45,8 +45,10 @@ def choose_labelling(
     """
     first: Chosen | None = None
     text: str | None = None
+    # a tagger's files have neither
+    kinds = ("classifier",) if config.format != "auto" or config.text_column else _LABELLING
     for folder, kind in newest_models():
-        if kind in _LABELLING:
+        if kind in kinds:
             text = _beginning(files[0], config.encoding_errors) if text is None else text
             why = f" that suits {files[0]}"
             chosen = Chosen(folder=folder, kind=kind, note=told_choice(folder, why))
@@ -81,6 +83,8 @@ def _suits(folder: Path, kind: str, name: str, text: str, config: LabelledConfig
             known, read = model.get("labels", ()), _labels(name, text, config)
         else:
             known, read = model.get("tags", ()), _tags(name, text, config, model.get("column"))
+        if not isinstance(known, (list, tuple)):
+            return False  # who loads it says that it is damaged
         found = list(itertools.islice(read, _LOOKED_AT))
     except CharlmError:
         return False

@@ -2,12 +2,15 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from charlm.store.checkpoint import load_model
+from charlm.tasks import evaluate_choice
 from charlm.tasks.plot import read_curves
+from charlm.tasks.train_classifier_config import LabelledConfig
 
 TRAIN = ("train", "classifier", "-q", "--num-layers", "0")
 
@@ -263,3 +266,22 @@ def test_programs_are_told_the_end_of_a_training_with_its_figures(charlm, review
     last = json.loads(err.splitlines()[-1])
     assert (status, last["event"], last["name"]) == (0, "ClassifierResult", "e")
     assert last["valid_figures"]["confusion"] == [[2, 0], [0, 2]]
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_tagger_is_not_taken_where_it_is_damaged_or_cannot_be_meant(home, monkeypatch, damaged):
+    (home / "a.tsv").write_text("good\tX\nbad\tY\n")
+    stored = SimpleNamespace(model_config={"tags": None if damaged else ["X", "Y"]})
+    monkeypatch.setattr(evaluate_choice, "newest_models", lambda: [(home / "odd", "tagger")])
+    monkeypatch.setattr(evaluate_choice, "load_model", lambda *_, **__: stored)
+    found = evaluate_choice.choose_labelling([str(home / "a.tsv")], LabelledConfig())
+    assert (found is None) == damaged
+    for config in (LabelledConfig(format="tsv"), LabelledConfig(text_column=("2",))):
+        assert evaluate_choice.choose_labelling([str(home / "a.tsv")], config, must=True) is None
+
+
+@pytest.mark.parametrize("kind", ["classifier", "tagger"])
+def test_resume_and_overwrite_exclude_each_other(charlm, home, kind):
+    status, _, err = charlm("train", kind, "--resume", "--overwrite")
+    assert status == 2
+    assert "--resume goes on with a model, --overwrite replaces it: give one" in err

@@ -16,7 +16,10 @@ from torch.nn import functional as F
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.generation.sampling import SamplingConfig
+from charlm.models.arithmetic import Arithmetic
 from charlm.models.cuda_decode import Decoder
+from charlm.models.language_model import LanguageModel
+from charlm.models.runtime import choose_arithmetic
 
 VOCAB, EMBEDDING, ROWS, BPTT = 65, 128, 64, 128
 SHAPES = ((2, 512), (3, 1024))
@@ -114,6 +117,22 @@ def _calls_per_second(call: Callable[[], Any], seconds: float, device: str) -> f
     return statistics.median(rates)
 
 
+def ways(bench: Bench, shape: tuple[int, int], label: str) -> None:
+    """Tell how fast each way to train is by itself, an update without the optimiser."""
+    layers, hidden = shape
+    config = LanguageModelConfig(
+        vocab_size=VOCAB, embedding_dim=EMBEDDING, hidden_size=hidden, num_layers=layers
+    )
+    model = LanguageModel(config)
+    model.initialise(torch.Generator().manual_seed(0))
+    model.to(bench.device)
+    tried: list[Arithmetic] = []
+    rows, bptt = (4, 8) if bench.dry else (ROWS, BPTT)
+    choose_arithmetic(model, "auto", batch_size=rows, bptt=bptt, tried=tried)
+    for one in tried:
+        bench.figure(f"charlm {one}, {label}", one.tokens_per_second or 0.0, "tokens a second")
+
+
 def training(bench: Bench) -> None:
     """Training tokens a second, batch 64: this program beside plain `nn.LSTM`, in one run."""
     text = bench.home / "speed.txt"
@@ -130,6 +149,7 @@ def training(bench: Bench) -> None:
             peers[precision] = plain_rate(bench, shape, precision, seconds)
             bench.figure(f"plain nn.LSTM {precision}, {label}", peers[precision], "tokens a second")
         best = max(peers, key=lambda name: peers[name])
+        ways(bench, shape, label)
         sizes = {"num_layers": layers, "hidden_size": hidden, "embedding_dim": EMBEDDING}
         batch = {"batch_size": ROWS, "bptt": BPTT, "preset": "fast", "valid_fraction": 0.02}
         length = {"max_time": f"{2.5 * seconds:.0f}s", "eval_every": "1h", "save_every": "1h"}

@@ -16,6 +16,7 @@ NAMES: dict[Backend, str] = {
     "native": "PyTorch layers",
     "cudnn": "cuDNN layers",
     "padded": "padded cuDNN layers",
+    "stacked": "own layers side by side",
 }
 DTYPES = {
     "float32": torch.float32,

@@ -13,15 +13,19 @@ from charlm.engine.config import LanguageModelConfig
 from charlm.models.chunked_loss import chunked_cross_entropy
 from charlm.models.cross_entropy import linear_cross_entropy
 from charlm.models.layers import (
+    LAID_OUT,
     Backend,
     RecurrentLayer,
     Share,
     State,
     dropout_mask,
     locked_dropout,
+    locked_mask,
 )
-from charlm.models.lookup import looked_up
+from charlm.models.lookup import SMALL, looked_up
 from charlm.models.sampled_softmax import Proposal, sampled_cross_entropy
+from charlm.models.stack import Layer, by_unit, run
+from charlm.models.stack_steps import is_there
 
 # The length of an embedding's vector of 64 standard normal numbers.
 INPUT_STRENGTH = 8.0
@@ -144,6 +148,8 @@ class LanguageModel(nn.Module):
         else:
             hidden = embedded = looked_up(time_major, rows, self.dtype)
             hidden = embedded = locked_dropout(embedded, rates.input, draw, self.share)
+        if self._stacks():
+            return self._stacked(hidden, index, state, rates, draw)
         outputs, states = [], []
         last = self.config.num_layers - 1
         for number, layer in enumerate(self._layers()):
@@ -152,7 +158,7 @@ class LanguageModel(nn.Module):
             weight: Tensor = layer.weight_hh
             if rates.weight:
                 weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
-            if self.backend not in ("cudnn", "padded"):  # these bring it to the type themselves
+            if self.backend not in LAID_OUT:  # these bring it to the type themselves
                 weight = weight.to(self.dtype)
             hidden, after = layer(hidden, state[number], weight, self.backend, index)
             index = None
@@ -161,15 +167,60 @@ class LanguageModel(nn.Module):
             outputs.append(hidden)
             states.append(after)
         features = torch.cat(outputs, dim=-1) if self.config.skip else hidden
+        return self._projected(features), states
+
+    def _stacked(
+        self,
+        inputs: Tensor,
+        index: Tensor | None,
+        state: Sequence[State],
+        rates: Dropouts,
+        draw: torch.Generator,
+    ) -> tuple[Tensor, list[State]]:
+        """Do what `features` does from the first layer on, all layers side by side."""
+        layers: list[Layer] = []
+        mask: Tensor | None = None
+        for number, layer in enumerate(self._layers()):
+            weight: Tensor = layer.weight_hh
+            if rates.weight:
+                weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
+            weights = (weight, layer.weight_ih, layer.bias)
+            weight, weight_ih, bias = (by_unit(one, self.dtype) for one in weights)
+            if number:
+                layers.append(Layer(weight, weight_ih, bias, mask))
+            else:
+                layers.append(Layer(weight))
+                given = F.linear(inputs, weight_ih, bias)
+            rate = rates.output if number == self.config.num_layers - 1 else rates.layer
+            shape = state[number][0].shape
+            mask = locked_mask(shape, rate, inputs, draw, self.share)
+        hidden, after = run(given, index, layers, state)
+        return self._projected(hidden if mask is None else hidden * mask), after
+
+    def _projected(self, features: Tensor) -> Tensor:
         if self.config.has_projection:
             features = F.linear(features, self.projection.weight.to(self.dtype))
-        return features, states
+        return features
+
+    def stacks(self) -> bool:
+        """Return whether all layers can run together (`stack`), each reading the one below."""
+        config = self.config
+        return config.cell == "lstm" and not (config.skip and config.num_layers > 1)
+
+    def _stacks(self) -> bool:
+        """Whether they do: in training, since what is not recorded has kernels asked for singly."""
+        alone = self.share is None
+        if self.backend != "stacked" or not (self.training and alone and self.stacks()):
+            return False
+        device = self.output.bias.device
+        return device.type != "cuda" or is_there(device, self.dtype)
 
     def _looks_up(self, ids: Tensor, rates: Dropouts) -> bool:
         """Whether the first layer multiplies each row of the embedding once, not each token."""
         skips = self.config.skip and self.config.num_layers > 1
         pays = ids.numel() >= 2 * self.config.vocab_size
-        return self.backend == "rows" and pays and not rates.input and not skips
+        has_way = self.backend == "rows" or (self._stacks() and self.config.vocab_size < SMALL)
+        return has_way and pays and not rates.input and not skips
 
     def loss(
         self,

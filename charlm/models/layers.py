@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -18,12 +19,14 @@ State = tuple[Tensor, ...]
 """(h,) of a GRU or RNN layer, (h, c) of an LSTM layer, each (B, H)."""
 
 
-Backend = Literal["rows", "products", "native", "cudnn", "padded"]
+Backend = Literal["rows", "products", "native", "cudnn", "padded", "stacked"]
 """How a layer runs: threads that each carry rows through time (`lstm_rows`), a library's product
 a step (`recurrence`), or PyTorch's own layer. The first falls back on the second. On a GPU an LSTM
-also runs with its weights laid out once (`cudnn`), in its own sizes or `padded`."""
+also runs with its weights laid out once (`cudnn`), in its own sizes or `padded`; or all layers
+together (`stack`), where a layer by itself is one that is laid out."""
+LAID_OUT: tuple[Backend, ...] = ("cudnn", "padded", "stacked")
 ON_CPU: tuple[Backend, ...] = ("rows", "products", "native")
-ON_GPU: tuple[Backend, ...] = ("cudnn", "padded", "native")
+ON_GPU: tuple[Backend, ...] = ("cudnn", "padded", "stacked", "native")
 
 
 def rows_can(cell: str, weight_hh: Tensor) -> bool:
@@ -89,7 +92,7 @@ class RecurrentLayer(nn.Module):
         With `index` (T, B) the inputs are rows (R, I) to look up, multiplied once each. A layer
         with its weights laid out takes `weight_hh` of any type.
         """
-        if backend in ("cudnn", "padded"):
+        if backend in LAID_OUT:
             return self._laid_out(inputs, state, weight_hh, pads=backend == "padded")
         by_rows = backend == "rows" and rows_can(self.cell, weight_hh)
         if index is not None and not by_rows:
@@ -182,12 +185,27 @@ def locked_dropout(
     Source:
         Gal and Ghahramani (2016), arXiv:1512.05287.
     """
+    mask = locked_mask(inputs.shape[1:], p, inputs, generator, share)
+    return inputs if mask is None else inputs * mask
+
+
+def locked_mask(
+    shape: Sequence[int],
+    p: float,
+    like: Tensor,
+    generator: torch.Generator,
+    share: Share | None = None,
+) -> Tensor | None:
+    """Return what `locked_dropout` multiplies by, (1, *shape); None where nothing is dropped.
+
+    Args:
+        shape: (B, F), of the rows that are carried here.
+    """
     if p == 0.0:
-        return inputs
+        return None
     if share is None:
-        return inputs * dropout_mask((1, *inputs.shape[1:]), p, inputs, generator)
-    whole = dropout_mask((1, share.batch_size, *inputs.shape[2:]), p, inputs, generator)
-    return inputs * whole[:, share.rows]
+        return dropout_mask((1, *shape), p, like, generator)
+    return dropout_mask((1, share.batch_size, *shape[1:]), p, like, generator)[:, share.rows]
 
 
 def dropout_mask(

@@ -25,9 +25,18 @@ class _Lookup(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         (ids,) = ctx.saved_tensors
-        numbers = torch.arange(ctx.rows, device=ids.device).unsqueeze(1)
-        chosen = (numbers == ids.reshape(1, -1)).to(grad.dtype)  # (rows, ids)
-        return None, (chosen @ grad.reshape(-1, grad.shape[-1])).to(ctx.dtype), None
+        return None, summed_by_id(ids, grad, ctx.rows).to(ctx.dtype), None
+
+
+def summed_by_id(ids: Tensor, parts: Tensor, rows: int) -> Tensor:
+    """Return for each row the sum of the parts that have its number, as one product.
+
+    Shapes:
+        ids: any shape; parts: (*ids, F); returns (rows, F).
+    """
+    numbers = torch.arange(rows, device=ids.device).unsqueeze(1)
+    chosen = (numbers == ids.reshape(1, -1)).to(parts.dtype)  # (rows, ids)
+    return chosen @ parts.reshape(-1, parts.shape[-1])
 
 
 def looked_up(ids: Tensor, table: Tensor, dtype: torch.dtype) -> Tensor:

@@ -17,6 +17,7 @@ from charlm.models.arithmetic import Arithmetic as Arithmetic
 from charlm.models.cudnn import Sizes, padded, padded_rows
 from charlm.models.language_model import LanguageModel
 from charlm.models.layers import rows_can
+from charlm.models.stack_steps import is_there
 from charlm.models.timing import seconds_per_window
 
 CLEARLY = 1.1  # a later candidate has to be so much faster: own rows suffer least from company
@@ -129,13 +130,19 @@ def _candidates(
 def _candidates_on_gpu(
     model: LanguageModel, precision: str, batch_size: int
 ) -> Iterator[Arithmetic]:
-    """Yield float16 first: only in it cuDNN keeps an LSTM's weights on the chip."""
+    """Yield float16 first: only in it cuDNN keeps an LSTM's weights on the chip.
+
+    Several processes do not record their updates, and kernels by the thousand would cost them more.
+    """
     names = ["float16", "bfloat16", "tf32"] if precision == "auto" else [precision]
     if model.config.cell == "lstm":
         for name in names:
             if name == "float16" and pads(model, batch_size):
                 yield Arithmetic(name, "padded")
             yield Arithmetic(name, "cudnn")
+            alone = find_place() is None
+            if alone and model.stacks() and is_there(model.output.bias.device, DTYPES[name]):
+                yield Arithmetic(name, "stacked")
     yield from (Arithmetic(name, "native") for name in names)
 
 

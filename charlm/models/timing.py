@@ -37,8 +37,12 @@ def seconds_per_window(
                 return None
             return _seconds_on_gpu(model, ids)
         return _seconds_on_cpu(model, ids, to_beat)
-    except (RuntimeError, NotImplementedError) as error:
+    except Exception as error:  # Triton has kinds of its own
         if is_lack_of_memory(error):
+            raise
+        if arithmetic.backend != "stacked" and not isinstance(
+            error, RuntimeError | NotImplementedError
+        ):
             raise
         logger.info("%s is not possible here: %s", arithmetic, error)
         return None

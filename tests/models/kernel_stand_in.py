@@ -1,5 +1,6 @@
 """As much of Triton as the kernels for decoding use, in NumPy: programs run one after the other."""
 
+import importlib
 import itertools
 import sys
 import types
@@ -32,6 +33,9 @@ class Number(np.ndarray):
     def to(self, dtype):
         return self.astype(dtype)
 
+    def __iadd__(self, other):
+        return self + other  # never changed in place
+
 
 def block(values):
     return np.asarray(values).view(Number)
@@ -60,7 +64,7 @@ class Kernel:
         return self.function(*arguments, **constants)
 
     def __getitem__(self, grid):
-        def launch(*arguments, num_warps=4, **constants):
+        def launch(*arguments, num_warps=4, num_stages=3, **constants):
             given = [_argument(value) for value in arguments]
             for place in itertools.product(*map(range, grid)):
                 LANGUAGE.program_id = lambda axis, place=place: block(np.int32(place[axis]))
@@ -72,7 +76,7 @@ class Kernel:
 
 def _argument(value):
     if not isinstance(value, torch.Tensor):
-        return value
+        return block(np.int32(value))
     whole = value.untyped_storage()
     memory = torch.empty(0, dtype=value.dtype).set_(whole).numpy()  # what a pointer can reach
     return Pointer(memory, np.int64(value.storage_offset()))
@@ -85,6 +89,10 @@ LANGUAGE.__dict__.update(
     constexpr=object,
     arange=lambda start, stop: block(np.arange(start, stop, dtype=np.int32)),
     zeros=lambda shape, dtype: block(np.zeros(shape, dtype)),
+    reshape=lambda values, shape: block(values.reshape(shape)),
+    split=lambda values: (block(values[..., 0]), block(values[..., 1])),
+    join=lambda a, b: block(np.stack([a, b], axis=-1)),
+    dot=lambda a, b, sums: block(sums + a.astype(np.float32) @ b.astype(np.float32)),
     sum=lambda values, axis: block(values.sum(axis=axis, dtype=values.dtype)),
     max=lambda values, axis: block(values.max(axis=axis)),
     argmax=lambda values, axis: block(values.argmax(axis=axis)),
@@ -101,21 +109,22 @@ LANGUAGE.__dict__.update(
     float64=np.float64,
 )
 TRITON = types.ModuleType("triton")
-TRITON.jit, TRITON.language = Kernel, LANGUAGE
+TRITON.language = LANGUAGE
+TRITON.jit = lambda function=None, **about: Kernel if function is None else Kernel(function)
 
 
-def put_in(monkeypatch):
-    """Have the kernels for decoding run by this for a test."""
+def put_in(monkeypatch, name="decode_triton"):
+    """Have the kernels for decoding, or others of `models`, run by this for a test."""
     import charlm.models
     from charlm.models import decode_kernels
 
+    full = f"charlm.models.{name}"
     monkeypatch.setitem(sys.modules, "triton", TRITON)
     monkeypatch.setitem(sys.modules, "triton.language", LANGUAGE)
-    monkeypatch.delitem(sys.modules, "charlm.models.decode_triton", raising=False)
-    monkeypatch.setattr(charlm.models, "decode_triton", None, raising=False)
-    monkeypatch.delattr(charlm.models, "decode_triton")
+    monkeypatch.delitem(sys.modules, full, raising=False)
+    monkeypatch.setattr(charlm.models, name, None, raising=False)
+    monkeypatch.delattr(charlm.models, name)
     monkeypatch.setattr(decode_kernels, "is_there", lambda device: True)
-    from charlm.models import decode_triton
-
-    monkeypatch.setitem(sys.modules, "charlm.models.decode_triton", decode_triton)
-    return decode_triton
+    made = importlib.import_module(full)
+    monkeypatch.setitem(sys.modules, full, made)
+    return made

@@ -93,6 +93,53 @@ def test_kernels_draw_what_the_engine_draws(form, rows, settings, way):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+COMPILE = """
+import sys
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from charlm.models import decode_triton
+NUMBERS = ("hidden_stride", "cell_stride", "size", "state_stride", "source_stride", "width", "rows",
+           "ring", "vocab")
+TYPES = {"ids": "*i64", "cell": "*fp32", "given": "*fp32", "bias": "*fp32", "log_probs": "*fp32",
+         "mask": "*u8", **dict.fromkeys(("settings", "uniforms"), "*fp64"),
+         **dict.fromkeys(("fed", "slots"), "*i64"), **dict.fromkeys(NUMBERS, "i32")}
+FORMS = [
+    ("lstm_cell", {"by_id": True, "block": 256}, 4),
+    ("lstm_few", {"has_below": True, "by_id": False, "units": 4, "step": 512}, 8),
+    ("linear_few", {"has_bias": True, "units": 4, "step": 512}, 4),
+    ("draw", {"has_mask": True, "greedy": False, "block": 128}, 1),
+    ("draw", {"has_mask": False, "greedy": True, "block": 8192}, 8),
+]
+for name, sizes, warps in FORMS:
+    kernel = getattr(decode_triton, name)
+    for dtype in ("*fp32", "*fp16"):
+        kinds = TYPES | ({"ids": "*i32", "logits": "*fp32"} if name == "draw" else {})
+        signature = {one: "constexpr" if one in sizes else kinds.get(one, dtype)
+                     for one in kernel.arg_names}
+        aligned = {(place,): [["tt.divisibility", 16]] for place, one in enumerate(kernel.arg_names)
+                   if signature[one][0] == "*" or one in NUMBERS}
+        source = ASTSource(kernel, signature, sizes, aligned)
+        target = GPUTarget("cuda", int(sys.argv[1]), 32)
+        print(name, triton.compile(source, target, {"num_warps": warps}).metadata.shared)
+"""
+
+
+@pytest.mark.skipif(triton_version() == (0,), reason="Triton comes with PyTorch for CUDA")
+@pytest.mark.parametrize("architecture", [75, 90])
+def test_triton_makes_the_kernels_for_gpus_that_are_not_here(architecture):
+    paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COMPILE, str(architecture)],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 10
+
+
 @pytest.fixture
 def kernels(monkeypatch):
     """Run the kernels by the stand-in, in pieces that do not fit the sizes."""

@@ -258,6 +258,7 @@ class OnMeta:
     ("cell", "dtype", "backend", "sampled"),
     [
         ("lstm", torch.float16, "padded", False),
+        ("lstm", torch.float16, "stacked", False),
         ("lstm", torch.bfloat16, "cudnn", True),
         ("lstm", torch.float32, "native", False),
         ("gru", torch.float16, "native", False),
@@ -297,11 +298,12 @@ def test_an_update_looks_at_no_value_and_stays_on_its_device(
     assert {part.device for layer in made.state for part in layer} == {meta}
 
 
-def test_float16_learns_what_float32_does(monkeypatch):
+@pytest.mark.parametrize("backend", ["padded", "stacked"])
+def test_float16_learns_what_float32_does(monkeypatch, backend):
     """The kernel for the loss on CPUs has no float16, the parts for GPUs have."""
     monkeypatch.setattr(language_model, "linear_cross_entropy", chunked_cross_entropy)
     plain, made = trainer(torch.float32, drops=Dropouts()), trainer(torch.float32, drops=Dropouts())
-    made.model.use(torch.float16, backend="padded")
+    made.model.use(torch.float16, backend=backend)
     expected = list(device_steps(plain, lambda: plain.step / 60))
     found = list(device_steps(made, lambda: made.step / 60))
     assert [u.loss for u in found] == pytest.approx([u.loss for u in expected], rel=1e-2)

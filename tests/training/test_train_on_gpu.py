@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from charlm.engine.config import LanguageModelConfig
+from charlm.models import stack_steps
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.cudnn import Block, Sizes
 from charlm.models.language_model import Dropouts, LanguageModel
@@ -33,6 +34,8 @@ WAYS = [
     ("bfloat16", "cudnn", 3e-2),
     ("float16", "cudnn", 1e-2),
     ("float16", "padded", 1e-2),
+    ("float16", "stacked", 1e-2),
+    ("bfloat16", "stacked", 3e-2),
 ]
 
 
@@ -101,6 +104,15 @@ def test_weights_that_are_laid_out_agree_with_loose_ones(hidden, backend):
     model = trainer("cuda", hidden=hidden).model
     for precision in ("float32", "tf32", "bfloat16", "float16"):
         assert agrees(model, Arithmetic(precision, backend)), precision
+
+
+@pytest.mark.parametrize("hidden", [40, 128, 200, 1024])
+def test_layers_side_by_side_agree_with_those_of_pytorch(hidden):
+    made = trainer("cuda", hidden=hidden)
+    device = torch.device("cuda")
+    for precision, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
+        assert stack_steps.is_there(device, dtype), "Triton is not there"
+        assert agrees(made.model, Arithmetic(precision, "stacked")), precision
 
 
 def test_a_block_is_one_piece_of_memory():

@@ -24,7 +24,7 @@ from charlm.tasks.train_classifier_config import ClassifierTrainConfig
 from charlm.tasks.train_classifier_data import ClassifierData, count_words
 from charlm.tasks.train_classifier_layers import LayersTraining
 from charlm.tasks.train_classifier_linear import Linear, restore_linear, train_linear_branch
-from charlm.tasks.train_continue import require_same_words, words_checksum
+from charlm.tasks.train_continue import nothing_done, require_same_words, words_checksum
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult
 
 SAVE_SECONDS = 30.0
@@ -106,7 +106,7 @@ class Run:
             yield Message(text=layers.introduction)
         if self._found is not None:
             yield Message(text=f"going on from step {layers.step:,}")
-        saved = time.monotonic()
+        saved, begun = time.monotonic(), layers.step
         for event in layers.events():
             yield event
             if interrupts.signal and layers.step:
@@ -115,6 +115,8 @@ class Run:
                 self._save_model(finished=False)
                 self._save_state(log)
                 saved = time.monotonic()
+        if self._found is not None and layers.step == begun:
+            yield nothing_done(begun, self.config)
         self._ended = True
 
     def _build_layers(self, log: MetricsLog) -> LayersTraining:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from charlm.base.config import to_json
 from charlm.base.errors import CheckpointError, ConfigError
 from charlm.store.checkpoint import ResumeState, load_model, load_resume
+from charlm.tasks.train_events import Message
 from charlm.tasks.train_folder import model_folder, newest_unfinished
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     C = TypeVar("C", bound=DataclassInstance)
 else:
     C = TypeVar("C")
+
+LIMITS = ("max_time", "epochs")
 
 
 def folder_to_resume(name: str | None, kind: str, noun: str) -> Path:
@@ -61,6 +64,8 @@ def state_to_resume(folder: Path, kind: str, noun: str) -> ResumeState:
 def settings_to_resume(old: C, new: C, may_change: Collection[str], noun: str) -> C:
     """Return the settings of a continuation: the old ones, with those of the new that were given.
 
+    One limit of the new takes the place of all limits of the old.
+
     Args:
         old: of the run to go on with.
         new: what the user said now; a setting that is the default was not given.
@@ -81,7 +86,20 @@ def settings_to_resume(old: C, new: C, may_change: Collection[str], noun: str) -
                 f"{name} is {getattr(old, name)!r} in the run to go on with; leave it out, or "
                 f"train {noun} with another --name"
             )
-    return dataclasses.replace(old, **given)
+    freed = dict.fromkeys(LIMITS) if any(name in given for name in LIMITS) else {}
+    return dataclasses.replace(old, **{**freed, **given})
+
+
+def nothing_done(step: int, config: Any) -> Message:
+    """Return what tells that a continuation ended where it began: its limit had been reached."""
+    named = [(name, getattr(config, name)) for name in LIMITS]
+    said = " and ".join(f"--{name.replace('_', '-')} {v}" for name, v in named if v is not None)
+    asked = f"by {said}" if said else "by the epochs that suit the texts"
+    return Message(
+        text=f"no update was made: step {step:,} is the end {asked}; give a larger --epochs or "
+        "--max-time to go on",
+        warning=True,
+    )
 
 
 def words_checksum(*lists: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from charlm.tagging.measuring import TagFigures, measure
 from charlm.tagging.tagger import Tagger, word_rows
 from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
-from charlm.tasks.train_continue import require_same_words, words_checksum
+from charlm.tasks.train_continue import nothing_done, require_same_words, words_checksum
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
 from charlm.tasks.train_tagger_config import DEFAULT_EPOCHS, TaggerTrainConfig
 from charlm.tasks.train_tagger_data import Annotated, settle_form
@@ -93,6 +93,8 @@ class Run:
                 yield Saved(step=self.trainer.step, folder=str(self.folder))
                 yield self._result(None, None, interrupts.signal)
                 return
+            if steps == self.trainer.step:
+                yield nothing_done(steps, self.config)
             yield from self._finish(log)
 
     def _introduce(self, ids: TagData) -> Iterator[TrainEvent]:

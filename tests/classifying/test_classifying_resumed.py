@@ -11,7 +11,7 @@ from charlm.store.folder import check_folder
 from charlm.tasks import train_classifier_run as task
 from charlm.tasks.train_classifier import train_classifier
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
-from charlm.tasks.train_events import VectorStep
+from charlm.tasks.train_events import Message, VectorStep
 from tests.killing import train_until
 
 SMALL = {"threads": 1, "hidden_size": 4, "word_dim": 4, "subword_dim": 4, "batch_size": 8}
@@ -130,6 +130,16 @@ def test_a_finished_training_says_how_to_extend_it(reviews, home):
         f"{home}/checkpoints/r is finished (step 20); to extend it, give a larger --epochs or "
         "--max-time"
     )
+
+
+def test_a_limit_that_was_reached_before_is_told(reviews, home):
+    run(reviews, "r")
+    events = run(reviews, "r", resume=True, epochs=2)
+    assert events[-1].steps == 20
+    assert (
+        "no update was made: step 20 is the end by --epochs 2; give a larger --epochs or "
+        "--max-time to go on"
+    ) in [event.text for event in events if isinstance(event, Message)]
 
 
 def test_killed_between_the_last_state_and_the_model_it_ends(reviews, home, monkeypatch):

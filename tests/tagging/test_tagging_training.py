@@ -9,7 +9,7 @@ from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import load_model, load_resume
 from charlm.tagging.folder import restore_tagger
 from charlm.tagging.tagger import word_rows
-from charlm.tasks.train_events import VectorStep
+from charlm.tasks.train_events import Message, VectorStep
 from charlm.tasks.train_tagger import train_tagger
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
 from charlm.tasks.train_tagger_run import Run
@@ -114,6 +114,24 @@ def test_a_finished_training_says_how_to_extend_it(home):
         "--max-time"
     )
     assert run("a", resume=True, epochs=5)[-1].steps == 45
+
+
+def test_one_limit_of_a_continuation_takes_the_place_of_all_old_ones(home):
+    first = run("timed", epochs=None, max_time="1s")[-1]
+    more = -(-first.steps // 9) + 1
+    events = run("timed", resume=True, epochs=more)
+    assert events[-1].steps == 9 * more
+    assert not [e for e in events if isinstance(e, Message) and "no update" in e.text]
+
+
+def test_a_limit_that_was_reached_before_is_told(home):
+    run("a", epochs=4)
+    events = run("a", resume=True, epochs=2)
+    assert events[-1].steps == 36
+    assert [e.text for e in events if isinstance(e, Message) and e.warning] == [
+        "no update was made: step 36 is the end by --epochs 2; give a larger --epochs or "
+        "--max-time to go on"
+    ]
 
 
 def test_a_state_that_does_not_fit_is_refused(home, monkeypatch):

@@ -5,15 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from charlm.base.config import to_json
 from charlm.base.durations import parse_duration
 from charlm.base.errors import CheckpointError
 from charlm.models.memory import let_go
@@ -43,8 +38,9 @@ from charlm.tasks.train_events import (
     TrainResult,
 )
 from charlm.tasks.train_group import lead, status_of
+from charlm.tasks.train_kept import Kept, Marks
 from charlm.tasks.train_memory import memory_errors
-from charlm.tasks.train_save import Model, Saver, State
+from charlm.tasks.train_save import Saver
 from charlm.tasks.train_state import RunState
 from charlm.tasks.train_watch import (
     LOOK_TOKENS,
@@ -60,7 +56,7 @@ from charlm.training.evaluate import Validation
 from charlm.training.group import Group
 from charlm.training.loop import train_steps
 from charlm.training.presets import budget_of
-from charlm.training.resume import Arrays, Snapshot, unpack, weights_of
+from charlm.training.resume import Arrays, unpack, weights_of
 from charlm.training.trainer import TrainingDivergedError, Update
 
 # A record every so many tokens or steps: counted, so that two runs log the same steps.
@@ -75,7 +71,7 @@ class Run:
     built: Built
     clock: Clock
     metrics: MetricsLog
-    saver: Saver
+    kept: Kept
 
     def __init__(
         self,
@@ -93,15 +89,11 @@ class Run:
         self.direction = direction or ("forward" if config.bidirectional else "")
         self.name = (folder.parent if self.direction == "backward" else folder).name
         self.seconds = budget_of(config).seconds
-        self.best: tuple[float, int, Arrays] | None = None
         self.window, self.rate = LossWindow(), Rate()
         self.log_every = 1
         self.looks = Looks(config.eval_every)
-        self.history: list[dict[str, Any]] = []
-        self._snapshot = Snapshot()
         self._next_sample = 0.0
         self._looked = -1
-        self._ends = False
 
     def plan(self, saved: RunState | None = None) -> Planned:
         """Settle everything: sizes, rates, arithmetic; measure this machine unless resumed."""
@@ -125,14 +117,16 @@ class Run:
         device = self.built.device
         # Each refers to the other, and the queue to a recording and what it keeps.
         self.trainer.queue, self.trainer.state = None, []
-        del self.built, self.trainer, self.model
-        self.best, self._snapshot = None, Snapshot()
+        del self.built, self.trainer, self.model, self.kept
         let_go(device)
 
     def _planned(self) -> Planned:
         self.trainer, self.model = self.built.trainer, self.built.trainer.model
         form, storage = self.built.plan.model, self.config.storage
-        self.saver = Saver(self.folder, self.lock, form, self.data.tokenizer, storage, self.name)
+        saver = Saver(self.folder, self.lock, form, self.data.tokenizer, storage, self.name)
+        self.kept = Kept(
+            saver, self.built, self.data, self.config, self.corpus_specs, self.direction
+        )
         return planned(self.name, self.data, self.config, self.built)
 
     def prepare(self, *, replaces: bool) -> None:
@@ -143,13 +137,12 @@ class Run:
         """
         self.clock = Clock(0.0)
         self.log_every = log_interval(self.trainer.tokens_per_step, self.built.device.type)
-        self.history = [happened("begun", 0)]
+        self.kept.note("begun")
         if replaces:
             require_writable(self.folder)
-            self.saver.clear_first()
+            self.kept.saver.clear_first()
         else:
-            self._start_save()
-            self.saver.wait()
+            self.kept.save(self._marks(), None)
         self.metrics = MetricsLog(self.folder)
 
     def restore(self, arrays: Arrays, saved: RunState, changed: dict[str, Any]) -> None:
@@ -159,10 +152,11 @@ class Run:
         self.log_every = saved.log_every
         self.window = LossWindow(*saved.window)
         if saved.best is not None:
-            self.best = (*saved.best, weights_of(self.model, arrays, "best."))
+            self.kept.best = (*saved.best, weights_of(self.model, arrays, "best."))
         self._looked = saved.looked
         self.looks.restore(saved.looks, self._progress())
-        self.history = [*saved.history, happened("resumed", self.trainer.step, changed)]
+        self.kept.history = list(saved.history)
+        self.kept.note("resumed", changed)
         self.metrics = MetricsLog(self.folder, resume_step=self.trainer.step)
 
     def share(self, group: Group) -> None:
@@ -180,7 +174,7 @@ class Run:
                 try:
                     yield from self._steps(interrupts)
                 except TrainingDivergedError:
-                    self._save()
+                    self.kept.save(self._marks(), self.metrics)
                     raise
                 if signal := self._signal(interrupts):
                     yield from self._stop(signal)
@@ -190,7 +184,7 @@ class Run:
             hastily = True
             raise
         finally:
-            self.saver.abandon(hastily=hastily)
+            self.kept.saver.abandon(hastily=hastily)
             self.metrics.close()
 
     def _signal(self, interrupts: Interrupts) -> str:
@@ -216,12 +210,12 @@ class Run:
         next_save = self.clock.elapsed() + saves
         for update in train_steps(self.trainer, self._progress):
             yield from self._after(update)
-            step = self.saver.finished()
+            step = self.kept.saver.finished()
             if step is not None:
                 yield Saved(step=step, folder=str(self.folder))
-            if self.clock.elapsed() >= next_save and not self.saver.busy:
+            if self.clock.elapsed() >= next_save and not self.kept.saver.busy:
                 yield from self._catch_up()
-                self._start_save()
+                self.kept.start(self._marks(), self.metrics)
                 next_save = self.clock.elapsed() + saves
                 yield from self._notice_changes()
             if self._signal(interrupts):
@@ -257,7 +251,7 @@ class Run:
         if self.config.sample_every is not None and elapsed >= self._next_sample:
             self._next_sample = elapsed + parse_duration(self.config.sample_every)
             text = draw_sample(
-                self.built.plan.model, self._arrays(), self.data.tokenizer, update.step
+                self.built.plan.model, self.kept.arrays(), self.data.tokenizer, update.step
             )
             yield Sampled(step=update.step, text=text)
 
@@ -305,9 +299,7 @@ class Run:
             averages.swap()
         try:
             loss = validation.nats_per_token(self.model)
-            best = self.best is None or loss < self.best[0]
-            if best:
-                self.best = (loss, self.trainer.step, self._arrays())
+            best = self.kept.look(loss)
         finally:
             if averages is not None:
                 averages.swap()
@@ -331,8 +323,8 @@ class Run:
     def _stop(self, signal: str, *, saved: bool = False) -> Iterator[TrainEvent]:
         """Save after an interruption; exact figures come when the run is finished."""
         if not saved:
-            self.history.append(happened(f"stopped by {signal}", self.trainer.step))
-            self._save()
+            self.kept.note(f"stopped by {signal}")
+            self.kept.save(self._marks(), self.metrics)
         self._dismiss(signal)
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(self.clock.elapsed(), None, None, signal)
@@ -342,22 +334,22 @@ class Run:
         seconds = self.clock.elapsed()
         if self.validation is not None and self._looked != self.trainer.step:
             yield from self._look(self.validation)
-        self.history.append(happened("finished", self.trainer.step))
-        self._save()  # scoring may take long, and the training should be safe meanwhile
+        self.kept.note("finished")
+        self.kept.save(
+            self._marks(), self.metrics
+        )  # scoring may take long, and the training should be safe meanwhile
         self._dismiss("")
         if self.data.valid or self.data.test:
             yield Message(text="scoring the held-out text exactly")
-        step, weights = self._best_weights()
+        _, weights = self.kept.best_weights()
         try:
             with interrupts.at_once():
                 valid, test = (self._exact(weights, p) for p in (self.data.valid, self.data.test))
         except Interruption:
             yield from self._stop(interrupts.signal, saved=True)
             return
-        self._ends = True
-        report = self._report(step) | {"valid": _plain(valid), "test": _plain(test)}
-        self.saver.start(Model(weights=weights, report=report), None, self.metrics)
-        self.saver.wait()
+        figures = {"valid": _plain(valid), "test": _plain(test)}
+        self.kept.end(figures, self._marks(), self.metrics)
         keep_newest(self.folder)
         yield Saved(step=self.trainer.step, folder=str(self.folder))
         yield self._result(seconds, valid, test, "")
@@ -399,90 +391,20 @@ class Run:
             raise CheckpointError(f"{self.folder}/training.json holds no figures") from error
         return self._result(self.clock.elapsed(), valid, test, "")
 
-    def _arrays(self) -> Arrays:
-        return {
-            name: np.array(tensor.detach().to("cpu", torch.float32).numpy())
-            for name, tensor in self.model.state_dict().items()
-        }
-
-    def _best_weights(self) -> tuple[int, Arrays]:
-        """Return the best weights and their step; those of the last snapshot if none are known."""
-        if self.best is not None:
-            return self.best[1], self.best[2]
-        return self._snapshot.step, self._snapshot.weights()
-
-    def _save(self) -> None:
-        """Save now, and wait for it."""
-        self.saver.wait()
-        self._start_save()
-        self.saver.wait()
-
-    def _start_save(self) -> None:
-        """Begin to save the best weights as the model, then all that a continuation needs."""
-        self._snapshot.take(self.trainer)
-        step, weights = self._best_weights()
-        report = self._report(step) | {"valid": None, "test": None}
-        metrics = getattr(self, "metrics", None)
-        self.saver.start(Model(weights=weights, report=report), self._state(), metrics)
-
-    def _report(self, best_step: int) -> dict[str, Any]:
-        """Return what `training.json` tells of the run."""
-        tokens, plan = len(self.data.train.ids), self.built.plan
-        return {
-            **({"direction": self.direction} if self.direction else {}),
-            "config": to_json(self.config),
-            "corpus": self.corpus_specs,
-            "corpus_sha256": self.data.sha256,
-            "description": self.data.description,
-            "plan": plan.to_values(),
-            "precision": self.built.arithmetic.precision,
-            "device": self.built.device.type,
-            "threads": self.built.threads,
-            "parameters": plan.model.count_parameters(),
-            "steps": self.trainer.step,
-            "best_step": best_step,
-            "epochs": self.trainer.step * self.trainer.tokens_per_step / tokens,
-            "duration_seconds": self.clock.elapsed(),
-            "tokens": tokens,
-            "torch": torch.__version__,
-            "finished": self._ends,
-            "history": list(self.history),
-        }
-
-    def _state(self) -> State:
-        arrays = dict(self._snapshot.arrays)
-        if self.best is not None:
-            arrays |= {f"best.{name}": array for name, array in self.best[2].items()}
-        state = RunState(
-            trainer=self._snapshot.values,
-            config=self.config,
-            corpus=self.corpus_specs,
-            sha256=self.data.sha256,
-            plan=self.built.plan.to_values(),
-            arithmetic=self.built.arithmetic,
-            device=self.built.device.type,
-            threads=self.built.threads,
+    def _marks(self) -> Marks:
+        return Marks(
             elapsed=self.clock.elapsed(),
             log_every=self.log_every,
             window=(self.window.total, self.window.count),
             looked=self._looked,
             looks=self.looks.state(),
-            history=list(self.history),
-            best=None if self.best is None else self.best[:2],
         )
-        return State(step=self._snapshot.step, tensors=arrays, values=state.to_values())
 
 
 def log_interval(tokens_per_step: int, device: str) -> int:
     """Return how many updates there are between two records."""
     times = RARER if device == "cuda" else 1
     return min(times * MOST_STEPS, max(1, times * LOG_TOKENS // tokens_per_step))
-
-
-def happened(what: str, step: int, changed: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return one line of a run's history; `changed` maps settings to what they were and are."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {"what": what, "step": step, "at": now} | ({"changed": changed} if changed else {})
 
 
 def _plain(held: HeldOut | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from charlm.models.arithmetic import Arithmetic
 from charlm.models.language_model import LanguageModel
 from charlm.models.layers import Share
 from charlm.store.checkpoint import load_model, load_resume, read_metrics, save_resume
-from charlm.tasks import train_build, train_memory, train_run
+from charlm.tasks import train_build, train_kept, train_memory, train_run
 from charlm.tasks.train import train_language_model
 from charlm.tasks.train_events import Message, StepRecord
 from charlm.tasks.train_run import log_interval
@@ -95,7 +95,7 @@ def test_a_gpu_records_less_often_but_as_many_tokens_apart():
 
 def test_a_run_of_a_gpu_goes_on_where_there_is_none(corpus, monkeypatch):
     """Its arithmetic and its random state are not of this device; both are chosen anew."""
-    build, take_state = train_run.build_new, train_run.Snapshot.take
+    build, take_state = train_run.build_new, train_kept.Snapshot.take
 
     def of_a_gpu(*args):
         built = build(*args)
@@ -108,7 +108,7 @@ def test_a_run_of_a_gpu_goes_on_where_there_is_none(corpus, monkeypatch):
         snapshot.values["generator"] = base64.b64encode(state).decode()
 
     monkeypatch.setattr(train_run, "build_new", of_a_gpu)
-    monkeypatch.setattr(train_run.Snapshot, "take", take)
+    monkeypatch.setattr(train_kept.Snapshot, "take", take)
     list(begin(corpus, "moved", max_steps=20))
     monkeypatch.undo()
     monkeypatch.setenv("CHARLM_HOME", str(corpus.parent))

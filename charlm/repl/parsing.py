@@ -9,7 +9,7 @@ from charlm.base.errors import ConfigError
 from charlm.base.registry import did_you_mean
 
 QUOTES = '"""'
-_QUOTED = re.compile(r'"[^"]*"(?:\s+"[^"]*")*')
+_QUOTED = re.compile(r'"[^"]*"(?:(?:\s+|\s*\|\s*)"[^"]*")*')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,14 +97,22 @@ def split_texts(rest: str) -> list[str]:
 
     As on a shell's command line, quotes may also part them by themselves.
 
+    Raises:
+        ConfigError: if there is nothing between the quotes.
+
     Example:
         >>> split_texts('I saw a van | "eyes awe of an"')
         ['I saw a van', 'eyes awe of an']
         >>> split_texts('"I saw a van" "eyes awe of an"')
         ['I saw a van', 'eyes awe of an']
+        >>> split_texts('"I saw a van"|"eyes awe of an"')
+        ['I saw a van', 'eyes awe of an']
     """
     if quoted := _QUOTED.fullmatch(rest.strip()):
-        return [text for text in re.findall(r'"([^"]*)"', quoted[0]) if text.strip()]
+        found = [text for text in re.findall(r'"([^"]*)"', quoted[0]) if text.strip()]
+        if not found:
+            raise ConfigError("there is no text between the quotes")
+        return found
     texts = [unquoted(part.strip()) for part in rest.split(" | ")]
     return [text for text in texts if text]
 

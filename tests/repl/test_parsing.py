@@ -97,3 +97,8 @@ def test_a_wrong_command_is_told_with_near_ones(name, message):
     with pytest.raises(ConfigError) as error:
         find_command(name)
     assert str(error.value) == message
+
+
+def test_quotes_with_nothing_between_them_are_no_text():
+    with pytest.raises(ConfigError, match="there is no text between the quotes"):
+        split_texts('"" | " "')

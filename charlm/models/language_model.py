@@ -178,39 +178,44 @@ class LanguageModel(nn.Module):
         draw: torch.Generator,
     ) -> tuple[Tensor, list[State]]:
         """Do what `features` does from the first layer on, all layers side by side."""
+        size = self.config.hidden_size
         layers: list[Layer] = []
-        mask: Tensor | None = None
+        masks: list[Tensor | None] = []
         for number, layer in enumerate(self._layers()):
             weight: Tensor = layer.weight_hh
             if rates.weight:
                 weight = weight * dropout_mask(tuple(weight.shape), rates.weight, weight, draw)
             weights = (weight, layer.weight_ih, layer.bias)
             weight, weight_ih, bias = (by_unit(one, self.dtype) for one in weights)
-            if number:
-                layers.append(Layer(weight, weight_ih, bias, mask))
-            else:
+            if not number:
                 layers.append(Layer(weight))
                 given = F.linear(inputs, weight_ih, bias)
+            else:
+                if self.config.skip:
+                    bias = F.linear(inputs, weight_ih[:, size:], bias)
+                layers.append(Layer(weight, weight_ih[:, :size], bias, masks[-1]))
             rate = rates.output if number == self.config.num_layers - 1 else rates.layer
-            shape = state[number][0].shape
-            mask = locked_mask(shape, rate, inputs, draw, self.share)
-        hidden, after = run(given, index, layers, state)
-        return self._projected(hidden if mask is None else hidden * mask), after
+            masks.append(locked_mask(state[number][0].shape, rate, inputs, draw, self.share))
+        states, after = run(given, index, layers, state)
+        if not self.config.skip:
+            states, masks = states[-1:], masks[-1:]
+        hidden = [
+            part if mask is None else part * mask for part, mask in zip(states, masks, strict=True)
+        ]
+        return self._projected(torch.cat(hidden, dim=-1) if hidden[1:] else hidden[0]), after
 
     def _projected(self, features: Tensor) -> Tensor:
         if self.config.has_projection:
             features = F.linear(features, self.projection.weight.to(self.dtype))
         return features
 
-    def stacks(self) -> bool:
-        """Return whether all layers can run together (`stack`), each reading the one below."""
-        config = self.config
-        return config.cell == "lstm" and not (config.skip and config.num_layers > 1)
-
     def _stacks(self) -> bool:
-        """Whether they do: in training, since what is not recorded has kernels asked for singly."""
-        alone = self.share is None
-        if self.backend != "stacked" or not (self.training and alone and self.stacks()):
+        """Whether all layers run side by side.
+
+        They do in training alone: what is not recorded has its kernels asked for singly.
+        """
+        able = self.config.cell == "lstm" and self.share is None
+        if self.backend != "stacked" or not (self.training and able):
             return False
         device = self.output.bias.device
         return device.type != "cuda" or is_there(device, self.dtype)

@@ -141,7 +141,7 @@ def _candidates_on_gpu(
                 yield Arithmetic(name, "padded")
             yield Arithmetic(name, "cudnn")
             alone = find_place() is None
-            if alone and model.stacks() and is_there(model.output.bias.device, DTYPES[name]):
+            if alone and is_there(model.output.bias.device, DTYPES[name]):
                 yield Arithmetic(name, "stacked")
     yield from (Arithmetic(name, "native") for name in names)
 

@@ -34,7 +34,8 @@ class Layer:
     """A layer's weights, in the rows' order of `by_unit`, all of the type of products.
 
     Shapes:
-        weight_hh: (4H, H); weight_ih: (4H, H) and bias: (4H,), both None for the first layer.
+        weight_hh: (4H, H); weight_ih: (4H, H), of the layer below, None for the first layer.
+        bias: (4H,), or (T, B, 4H) for all that the layer gets besides; None for the first layer.
         mask: (1, B, H), what the states of the layer below are multiplied by, or None.
     """
 
@@ -59,20 +60,20 @@ def run(
     index: Tensor | None,
     layers: Sequence[Layer],
     state: Sequence[tuple[Tensor, ...]],
-) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
-    """Return the states of the last layer, and of each layer the last state and cell.
+) -> tuple[list[Tensor], list[tuple[Tensor, ...]]]:
+    """Return the states of each layer, and of each layer the last state and cell.
 
     Shapes:
         given: (T, B, 4H), the first layer's pre-activations from its input with the bias, by unit;
             or (R, 4H), of which `index` (T, B) chooses.
         state: h and c of each layer, (B, H), contiguous.
-        returns: (T, B, H) of the type of `given`; (B, H) of the state's type.
+        returns: (T, B, H) a layer, of the type of `given`; (B, H) of the state's type.
     """
     parts = [part for layer in layers for part in layer.tensors()]
     states = [part for layer in state for part in layer]
     found = _Stack.apply(len(layers), given, index, *parts, *states)  # type: ignore[no-untyped-call]
-    last = found[1:]
-    return found[0], [(last[2 * n], last[2 * n + 1]) for n in range(len(layers))]
+    outputs, last = found[: len(layers)], found[len(layers) :]
+    return list(outputs), [(last[2 * n], last[2 * n + 1]) for n in range(len(layers))]
 
 
 class _Stack(torch.autograd.Function):
@@ -107,15 +108,16 @@ class _Stack(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ends = [part[-1] for both in zip(states, cells, strict=True) for part in both]
         last = [end.to(one.dtype, copy=True) for end, one in zip(ends, first, strict=True)]
-        return states[-1][1:], *last
+        return *(part[1:] for part in states), *last
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor | None, *of_last: Tensor | None) -> Any:
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
         count, (index, *saved) = ctx.count, ctx.saved_tensors
+        of_last = grads[count:]
         layers, saved = _layers(saved, count), saved[PARTS * count :]
         states, cells, gates = (saved[n * count : (n + 1) * count] for n in range(3))
         inputs = [None, *saved[3 * count :]]
-        above = _from_above(grad, states)
+        above = [_or_zeros(grad, part[1:]) for grad, part in zip(grads, states, strict=False)]
         changes = [part.new_empty(len(part) + 1, *part.shape[1:]) for part in gates]
         carried, turned = [], []
         for number, layer in enumerate(layers):
@@ -136,7 +138,7 @@ class _Stack(torch.autograd.Function):
                     work.backward(turned[number], *about, carried[number], t)
                 if low == 0:
                     parts = changes[number][:-1], states[number][:-1], inputs[number]
-                    found[number] = _of_weights(*parts)
+                    found[number] = _of_weights(layers[number], *parts)
         lanes.join()
         of_given = changes[0][:-1]
         if ctx.table is not None:
@@ -153,14 +155,6 @@ def _layers(parts: Sequence[Any], count: int) -> list[Layer]:
     return [Layer(*parts[PARTS * n : PARTS * (n + 1)]) for n in range(count)]
 
 
-def _from_above(grad: Tensor | None, states: Sequence[Tensor]) -> list[Tensor]:
-    """Return what the gradients of each layer's states come into; the last layer's are there."""
-    found = [torch.empty_like(part[1:]) for part in states[:-1]]
-    if grad is None:
-        return [*found, torch.zeros_like(states[-1][1:])]
-    return [*found, grad.to(states[-1].dtype, copy=True).contiguous()]
-
-
 def _or_zeros(grad: Tensor | None, like: Tensor) -> Tensor:
     if grad is None:
         return torch.zeros_like(like)
@@ -170,34 +164,41 @@ def _or_zeros(grad: Tensor | None, like: Tensor) -> Tensor:
 def _read(
     below: Tensor, masked: Tensor, product: Tensor, layer: Layer, low: int, high: int
 ) -> None:
-    """Multiply a piece of the states below by a layer's input weights."""
+    """Multiply a piece of the states below by a layer's input weights, and add its bias."""
     assert layer.weight_ih is not None
     assert layer.bias is not None
     if layer.mask is not None:
         torch.mul(below[low:high], layer.mask, out=masked[low:high])
+    added = layer.bias if layer.bias.dim() == 1 else _flat(layer.bias[low:high])
     weight, out = layer.weight_ih.t(), _flat(product[low:high])
-    torch.addmm(layer.bias, _flat(masked[low:high]), weight, out=out)
+    torch.addmm(added, _flat(masked[low:high]), weight, out=out)
 
 
 def _descend(changes: Tensor, above: Tensor, layer: Layer, low: int, high: int) -> None:
-    """Bring a piece of a layer's gradients to the states of the layer below."""
-    into = above[low:high]
+    """Add a piece of a layer's gradients to those of the states of the layer below."""
     assert layer.weight_ih is not None
-    torch.mm(_flat(changes[low:high]), layer.weight_ih, out=_flat(into))
-    if layer.mask is not None:
-        into.mul_(layer.mask)
+    into = above[low:high]
+    if layer.mask is None:
+        _flat(into).addmm_(_flat(changes[low:high]), layer.weight_ih)
+    else:
+        found = _flat(changes[low:high]) @ layer.weight_ih
+        into.addcmul_(found.view(into.shape), layer.mask)
 
 
 def _flat(part: Tensor) -> Tensor:
     return part.view(-1, part.shape[-1])
 
 
-def _of_weights(changes: Tensor, before: Tensor, inputs: Tensor | None) -> list[Tensor | None]:
-    """Return the gradients of a layer's weights and bias, and None for its mask."""
+def _of_weights(
+    layer: Layer, changes: Tensor, before: Tensor, inputs: Tensor | None
+) -> list[Tensor | None]:
+    """Return the gradients of a layer's weights and of its bias, and None for its mask."""
     flat = _flat(changes).t()
     found: list[Tensor | None] = [flat @ _flat(before), None, None, None]
     if inputs is not None:
-        found[1:3] = [flat @ _flat(inputs), _flat(changes).sum(dim=0)]
+        is_vector = layer.bias is not None and layer.bias.dim() == 1
+        found[1] = flat @ _flat(inputs)
+        found[2] = _flat(changes).sum(dim=0) if is_vector else changes
     return found
 
 

@@ -74,8 +74,8 @@ def evaluate(
 
     All tokens count, and the state is carried from the first to the last. Perplexities compare
     only within one tokenizer; bits per character compare across tokenizers. A classifier is
-    measured on labelled texts, a tagger on annotated sentences: one named with --model, or the
-    newest model, where the file's labels are its own.
+    measured on labelled texts, a tagger on annotated sentences, word vectors on analogies or
+    judged pairs of words: one named with --model, or the newest model that the file suits.
     """
     labelled = {name: settings.pop(name) for name in ("format", "label_column", "text_column")}
     reading = labelled | {"encoding_errors": encoding_errors}

@@ -1,8 +1,9 @@
-"""Whether `charlm evaluate` measures a classifier or a tagger, and with which model."""
+"""Whether `charlm evaluate` measures a classifier, a tagger or vectors, and with which model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ _COMMON = ("file", "models", "as_json", "encoding_errors", *_READING)
 def evaluate_labelled(
     ctx: click.Context, models: Sequence[str], files: Sequence[str], settings: dict[str, Any]
 ) -> bool:
-    """Measure a classifier or a tagger, if that is what is named, or what the files are for.
+    """Measure a classifier, a tagger or vectors, if that is named, or what the files are for.
 
     Args:
         ctx: of the command, which knows what the user gave.
@@ -37,8 +38,8 @@ def evaluate_labelled(
     if len(models) == 1:
         from charlm.tasks.kinds import model_kind
 
-        kind = model_kind(models[0])
-        if kind in ("classifier", "tagger"):
+        kind = "vectors" if Path(models[0]).is_file() else model_kind(models[0])
+        if kind in ("classifier", "tagger", "vectors"):
             _measure(ctx, kind, models[0], files, settings)
             return True
     if models:
@@ -68,7 +69,9 @@ def _measure(
     files: Sequence[str],
     settings: dict[str, Any],
 ) -> None:
-    if kind == "tagger":
+    if kind == "vectors":
+        _measure_vectors(ctx, model, files)
+    elif kind == "tagger":
         from charlm.cli.evaluate_tagger import evaluate_tags
 
         evaluate_tags(ctx, model, files, settings)
@@ -76,3 +79,15 @@ def _measure(
         from charlm.cli.evaluate_classifier import evaluate_labels
 
         evaluate_labels(ctx, model, files, settings)
+
+
+def _measure_vectors(ctx: click.Context, model: str | None, files: Sequence[str]) -> None:
+    from charlm.cli.vectors import evaluate
+
+    for name in ctx.params:
+        if _is_given(ctx, name) and name not in ("file", "models", "as_json"):
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} is not for word vectors; they are measured on files "
+                "of analogies and of judged pairs"
+            )
+    ctx.invoke(evaluate, file=tuple(files), model=model, as_json=ctx.params["as_json"])

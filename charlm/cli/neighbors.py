@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
+from charlm.base.errors import TaskError
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import json_option
@@ -13,6 +15,10 @@ from charlm.render.answers import show_answers
 from charlm.render.console import talk, warn
 from charlm.tasks.vectors_open import OpenSpace
 
+if TYPE_CHECKING:
+    from charlm.tasks.neighbors import Answer
+
+STDIN = ("-",)
 vectors_option = click.option(
     "-m",
     "--model",
@@ -45,7 +51,7 @@ top_option = click.option(
         ("charlm neighbors --json king | jq -r .word", "the words alone, for a script"),
     ],
 )
-@click.argument("word", nargs=-1, help="words; quote a phrase (default: stdin, one a line)")
+@click.argument("word", nargs=-1, help="words; quote a phrase (default, or -: stdin, one a line)")
 @vectors_option
 @click.option("--negative", multiple=True, metavar="WORD", help="take this word away (repeatable)")
 @click.option("--together", is_flag=True, help="add the words up, and ask once")
@@ -64,7 +70,10 @@ top_option = click.option(
 )
 @top_option
 @json_option
+@click.pass_context
 def neighbors(
+    ctx: click.Context,
+    /,
     word: tuple[str, ...],
     model: str | None,
     negative: tuple[str, ...],
@@ -77,7 +86,8 @@ def neighbors(
 ) -> None:
     """Find the words nearest to a word.
 
-    Each WORD is asked for by itself, unless --together adds them up. With --in-context the answers
+    Each WORD is asked for by itself, unless --together adds them up; one that is unknown is told
+    on stderr, and makes the exit status 1. With --in-context the answers
     are words where they stand, in the lines of a text.
     """
     if context is not None and asked is not None:
@@ -93,10 +103,23 @@ def neighbors(
     queries: Iterable[tuple[str, ...]] = _queries(word)
     if together:
         queries = [tuple(text for (text,) in queries)]
-    show_answers(
-        (find_neighbors(opened, one, negative=negative, top_n=top_n) for one in queries),
-        as_json=as_json,
-    )
+    alone = len(word) == 1 and word != STDIN
+    failed = False
+
+    def answers() -> Iterator[list[Answer]]:
+        nonlocal failed
+        for one in queries:
+            try:
+                yield find_neighbors(opened, one, negative=negative, top_n=top_n)
+            except TaskError as error:
+                if together or alone:
+                    raise
+                failed = True  # one unknown word takes the answers from no other
+                talk(f"charlm: {error}")
+
+    show_answers(answers(), as_json=as_json)
+    if failed:
+        ctx.exit(1)
 
 
 def _in_context(
@@ -116,7 +139,7 @@ def _in_context(
 
 def _queries(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Yield each word, or each line of standard input that is not blank."""
-    if words:
+    if words not in ((), STDIN):
         yield from ((word,) for word in words)
         return
     from charlm.cli.lines import stdin_lines

@@ -38,7 +38,7 @@ NORMALIZE = ("none", "tokens", "chars")
         ("charlm rank --tune marked.tsv", "find weights; right answers begin with * TAB"),
     ],
 )
-@click.argument("text", nargs=-1, help="candidates; none reads lists from stdin")
+@click.argument("text", nargs=-1, help="candidates; none, or -, reads lists from stdin")
 @models_option
 @mix_option
 @click.option(
@@ -78,6 +78,8 @@ def rank(
     Without a text, standard input holds lists parted by blank lines, a candidate a line, and
     behind a candidate, with TABs between them, scores from elsewhere that --weight adds in.
     """
+    if text == ("-",):
+        text = ()
     if tune is not None and (text or weights or best):
         raise click.UsageError("--tune finds weights and ranks nothing; leave out the rest")
     opened = open_mixed(models, mix, device, work=scoring_work(text))

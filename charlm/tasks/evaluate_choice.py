@@ -33,7 +33,8 @@ def choose_labelling(
 ) -> Chosen | None:
     """Return the newest model if it is a classifier or tagger whose labels the first file has.
 
-    Of a model whose labels are others the next newest is asked; a language model suits any file.
+    Or word vectors, where the file holds questions for such. Of a model whose labels are others
+    the next newest is asked; a language model suits any file.
 
     Args:
         files: to be measured on.
@@ -55,6 +56,11 @@ def choose_labelling(
             if text and _suits(folder, kind, files[0], text, config):
                 return chosen
             first = first or chosen
+        elif kind == "vectors" and not must:
+            text = _beginning(files[0], config.encoding_errors) if text is None else text
+            if text and _asks_vectors(text, files[0]):
+                note = told_choice(folder, f" that suits {files[0]}")
+                return Chosen(folder=folder, kind=kind, note=note)
         elif kind in LANGUAGE_MODEL_KINDS and not must:
             return None
     return dataclasses.replace(first, note=told_choice(first.folder)) if must and first else None
@@ -73,6 +79,16 @@ def _beginning(spec: str, encoding_errors: str) -> str:
     except CharlmError:  # told by whoever reads it to measure on it
         return ""
     return text
+
+
+def _asks_vectors(text: str, name: str) -> bool:
+    """Return whether a text holds nothing but analogies, or pairs of words with a number."""
+    from charlm.vectors.evaluation import parse_questions
+
+    try:
+        return bool(parse_questions(text, name))
+    except CharlmError:
+        return False
 
 
 def _suits(folder: Path, kind: str, name: str, text: str, config: LabelledConfig) -> bool:

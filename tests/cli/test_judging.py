@@ -79,6 +79,13 @@ def test_lines_are_read_as_they_come(monkeypatch):
     assert list(stdin_batches()) == [["one"], ["two"], ["three"]]
 
 
+def test_a_dash_means_standard_input_for_lists_too(charlm, two):
+    lists = b"the fox\nfox the\n\na dog\n"
+    plain = charlm("rank", "-m", "tiny", "--json", stdin=lists)
+    assert charlm("rank", "-", "-m", "tiny", "--json", stdin=lists) == plain
+    assert len(plain[1].splitlines()) == 3
+
+
 def test_heatmap_shows_numbers_in_a_pipe(charlm, two):
     status, out, _ = charlm("score", "-m", "flat", "--heatmap", "the fox")
     assert (status, out.splitlines()[:2]) == (0, ["the fox", "5" * 7])

@@ -184,6 +184,40 @@ def test_analogies_and_pairs_are_measured_with_their_coverage(charlm, home):
     assert second["similarity_spearman"] == pytest.approx(0.8660254)
 
 
+def test_evaluate_measures_vectors_on_their_questions(charlm, topics, home):
+    (home / "v.txt").write_text("a 1 0\nb 1 0.1\nc 0 1\nd 0.1 1\n")
+    (home / "pairs.tsv").write_text("a\tb\t9\na\tc\t1\nb\td\t2\ncat\tdog\t3\n")
+    assert charlm(*TRAIN, topics, "-o", "v")[0] == 0
+    of_file = charlm("evaluate", "pairs.tsv", "-m", "v.txt", "--json")
+    assert json.loads(of_file[1]) == {
+        "model": "v.txt", "file": "pairs.tsv", "similarity_spearman": 1.0, "covered": 3, "total": 4
+    }  # fmt: skip
+    named = charlm("evaluate", "pairs.tsv", "-m", "v", "--json")
+    assert named == charlm("vectors", "evaluate", "pairs.tsv", "-m", "v", "--json")
+    status, out, err = charlm("evaluate", "pairs.tsv", "--json")
+    assert (status, out) == (0, named[1])
+    assert f"using 'v', the newest model in {home}/checkpoints/ that suits pairs.tsv" in err
+    assert charlm("evaluate", "pairs.tsv", "-m", "v", "--dynamic") == (
+        2,
+        "",
+        "charlm: --dynamic is not for word vectors; they are measured on files of analogies and of "
+        "judged pairs; try: charlm evaluate --help\n",
+    )
+
+
+def test_one_unknown_word_takes_the_answers_from_no_other(charlm, home):
+    (home / "v.txt").write_text("king 1 0\nqueen 1 0.1\nfig 0 1\n")
+    options = ("-m", "v.txt", "-n", "1", "--json")
+    status, out, err = charlm("neighbors", *options, stdin=b"king\nxyzzy\nqueen\n")
+    assert status == 1
+    assert [json.loads(line)["query"] for line in out.splitlines()] == ["king", "queen"]
+    assert err == "charlm: no vector for 'xyzzy' among 3 words\n"
+    assert charlm("neighbors", "king", "xyzzy", "queen", *options)[:2] == (1, out)
+    assert charlm("neighbors", "xyzzy", *options) == (1, "", err)
+    assert charlm("neighbors", "--together", "king", "xyzzy", *options) == (1, "", err)
+    assert charlm("neighbors", "-", *options, stdin=b"king\n")[1] == out.splitlines(True)[0]
+
+
 def test_words_are_drawn_in_the_terminal_and_as_pages(charlm, home):
     (home / "v.txt").write_text("3 2\n<b>king</b> 5 0\nqueen 0 5\n王 -5 -5\n")
     status, out, _ = charlm("vectors", "plot", "-m", "v.txt")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlm.base.errors import CharlmError
@@ -74,12 +76,23 @@ class Session:
         self._asked = 0
         self._opened: OpenModel | None = None
         self._loading: _Loading | None = None
+        self._usual = self.config  # without a model's own settings
+        self._brought: set[str] = set()  # settings that came with the model
+        self._drawn_as: Path | None = None  # the model that they came with
+        self._wrong = ""  # what is wrong with them, told once
         self.choose(model)
 
     def choose(self, model: str | None) -> None:
-        """Have another model from now on; what is wrong with it, `opened` tells."""
+        """Have another model from now on; what is wrong with it, `opened` tells.
+
+        How its texts are drawn holds at once: the first line may ask, or change it.
+        """
+        from charlm.store.locate import LANGUAGE_MODEL_KINDS, find_model  # no NumPy: it takes long
+
         self._name, self._opened = model, None
         self._loading = _Loading(model)
+        with contextlib.suppress(CharlmError, OSError):
+            self._draw_as(find_model(model, LANGUAGE_MODEL_KINDS).folder)
 
     def opened(self) -> OpenModel:
         """Return the model, when it is there.
@@ -96,20 +109,35 @@ class Session:
 
     def use(self, opened: OpenModel) -> None:
         """Take a model that is open already."""
-        self._name, self._loading = str(opened.folder), None
+        self._name, self._loading, self._drawn_as = str(opened.folder), None, None
         self._take(opened)
 
     def _take(self, opened: OpenModel) -> None:
         """Have a model, and draw its texts as the file beside it says."""
+        self._opened = opened
+        if opened.folder != self._drawn_as:
+            self._draw_as(opened.folder)
+
+    def _draw_as(self, folder: Path) -> None:
+        """Draw texts as the file beside a model says, but for what was set in the session."""
         from charlm.tasks.sampling_habits import read_habits
 
-        self._opened = opened
+        before = {name: getattr(self._usual, name) for name in self._brought}
+        self._drawn_as, self._brought, wrong = folder, set(), ""
         try:
-            found = read_habits(opened.folder)
-            own = {name: value for name, value in found.items() if name not in self.named}
-            self.config = dataclasses.replace(self.config, **own)
+            found = read_habits(folder)
+            self._draw(before | found)
+            self._brought = set(found)
         except CharlmError as error:
-            self.notices.add(f"charlm: warning: {error}")
+            wrong = f"charlm: warning: {error}"
+            self._draw(before)
+        if wrong and wrong != self._wrong:
+            self.notices.add(wrong)
+        self._wrong = wrong
+
+    def _draw(self, settings: Mapping[str, Any]) -> None:
+        own = {name: value for name, value in settings.items() if name not in self.named}
+        self.config = dataclasses.replace(self.config, **own)
 
     @property
     def model_name(self) -> str:

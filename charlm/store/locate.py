@@ -17,6 +17,7 @@ from charlm.store.manifest import CONFIG, MANIFEST
 
 BUNDLED = Path(__file__).resolve().parent.parent / "bundled"
 DEFAULT_BUNDLED = "shakespeare"
+LANGUAGE_MODEL_KINDS = ("lm", "ngram")  # those that write and score texts
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _TRACES = (MANIFEST, NEXT, CONFIG, "resume")
 

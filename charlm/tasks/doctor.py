@@ -8,13 +8,13 @@ from pathlib import Path
 from charlm.base.errors import CharlmError
 from charlm.store.checkpoint import load_model, load_resume, read_metrics
 from charlm.store.folder import NEXT, SAVING, check_folder
-from charlm.store.locate import find_model
+from charlm.store.locate import LANGUAGE_MODEL_KINDS, find_model
 from charlm.store.lock import require_unlocked
 from charlm.store.manifest import BACKWARD, CARD, MANIFEST, read_manifest
 from charlm.tasks.doctor_disk import look_at_disk
 from charlm.tasks.doctor_machine import look_at_machine
 from charlm.tasks.finding import Finding
-from charlm.tasks.load import LANGUAGE_MODEL_KINDS, open_model
+from charlm.tasks.load import open_model
 
 _OF_EVERY_FOLDER = (MANIFEST, "metrics.jsonl", "resume", ".lock", NEXT, SAVING, BACKWARD)
 MAX_NOTES = 20

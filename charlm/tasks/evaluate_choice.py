@@ -9,8 +9,7 @@ from pathlib import Path
 
 from charlm.base.errors import CharlmError
 from charlm.store.checkpoint import load_model
-from charlm.store.locate import newest_models, told_choice
-from charlm.tasks.load import LANGUAGE_MODEL_KINDS
+from charlm.store.locate import LANGUAGE_MODEL_KINDS, newest_models, told_choice
 from charlm.tasks.train_classifier_config import LabelledConfig
 from charlm.text.corpora import open_corpus
 

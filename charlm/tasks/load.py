@@ -12,15 +12,13 @@ from charlm.base.errors import CheckpointError, TokenizerError
 from charlm.engine.config import LanguageModelConfig
 from charlm.engine.language_model import LanguageModel
 from charlm.store.checkpoint import StoredModel, load_model
-from charlm.store.locate import find_model
+from charlm.store.locate import LANGUAGE_MODEL_KINDS, find_model
 from charlm.text.tokenizers import load_tokenizer
 from charlm.text.tokenizers.protocol import Tokenizer
 
 if TYPE_CHECKING:
     from charlm.ngram.model import NgramModel
     from charlm.tasks.scoring import AnyModel
-
-LANGUAGE_MODEL_KINDS = ("lm", "ngram")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -62,6 +62,25 @@ def test_a_model_brings_its_habits_and_what_was_set_goes_first(told, user):
     assert lines[-2:] == ["max_new_tokens  3", "temperature  2"]
 
 
+def test_the_habits_of_a_model_hold_from_the_first_line_and_end_with_it(told, user, save_tiny):
+    save_tiny(user / "checkpoints" / "other")
+    (user / "checkpoints" / "tiny.toml").write_text("max_new_tokens = 3\ntemperature = 0\n")
+    asked = "/set max_new_tokens"
+    status, out, err = told(asked, "the", "/model other", asked, "/model tiny", asked)
+    lines = out.splitlines()
+    assert (status, err) == (0, "")
+    assert (lines[0], len(lines[1])) == ("max_new_tokens  3", len("the123"))
+    assert (lines[3], lines[5]) == ("max_new_tokens  200", "max_new_tokens  3")
+
+
+@pytest.mark.parametrize("line", ["/set max_new_tokens", "/help quit"])
+def test_habits_that_are_wrong_are_told_before_the_first_answer(told, user, line):
+    (user / "checkpoints" / "tiny.toml").write_text("max_new_token = 3\n")
+    status, _, err = told(line)
+    begin = f"charlm: warning: {user / 'checkpoints' / 'tiny.toml'}: unknown keys max_new_token; "
+    assert (status, err.startswith(begin), err.count("\n")) == (0, True, 1)
+
+
 def test_habits_that_are_wrong_are_told_and_the_session_goes_on(told, user):
     (user / "checkpoints" / "tiny.toml").write_text("temperature = -1\n")
     status, out, err = told("/model tiny")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
 
 from charlm.engine.config import LanguageModelConfig
 from charlm.models.chunked_loss import chunked_cross_entropy
@@ -74,6 +75,9 @@ class LanguageModel(nn.Module):
         self.backend: Backend = "products"
         self.share: Share | None = None
         self.proposal: Proposal | None = None
+        # rows of the embedding that training moves, see `models.given_rows`; None for all
+        self.learns: Tensor | None = None
+        self.held: RemovableHandle | None = None
         self.embedding = _Matrix(config.vocab_size + 1, config.embedding_dim)
         self.layers = nn.ModuleList(
             RecurrentLayer(config.cell, config.input_size(i), config.hidden_size, config.reset)
@@ -83,13 +87,18 @@ class LanguageModel(nn.Module):
             self.projection = _Matrix(config.embedding_dim, config.output_size)
         self.output = _Output(config.vocab_size, config.output_size, config.tie_weights)
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of an embedding's numbers at the beginning."""
+        return 1.0 if not self.config.tie_weights else 0.05
+
     def initialise(self, generator: torch.Generator, forget_bias: float = 0.0) -> None:
         """Set all weights from a generator; the output starts near the uniform distribution.
 
         An embedding that is the output matrix too has to start small, so the weights that read it
         start as much larger: what the first layer sees then is as strong as for one of its own.
         """
-        spread = 1.0 if not self.config.tie_weights else 0.05
+        spread = self.spread
         nn.init.normal_(self.embedding.weight, 0.0, spread, generator=generator)
         for index, layer in enumerate(self._layers()):
             layer.initialise(generator, forget_bias)

@@ -140,8 +140,7 @@ def _candidates_on_gpu(
             if name == "float16" and pads(model, batch_size):
                 yield Arithmetic(name, "padded")
             yield Arithmetic(name, "cudnn")
-            alone = find_place() is None
-            if alone and is_there(model.output.bias.device, DTYPES[name]):
+            if find_place() is None and is_there(model.output.bias.device, DTYPES[name]):
                 yield Arithmetic(name, "stacked")
     yield from (Arithmetic(name, "native") for name in names)
 

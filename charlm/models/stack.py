@@ -92,17 +92,17 @@ class _Stack(torch.autograd.Function):
         for number in range(count):
             states[number][0].copy_(first[2 * number])
             cells[number][0].copy_(first[2 * number + 1])
-        work, lanes = steps_of(given), Lanes(given.device, count)
-        for number, low, high in waves(steps, count):
-            layer, source, ids = layers[number], given, index
-            with lanes.of(number, needs=number - 1):
-                if number:  # the product lies where the gates will be
-                    source, ids = gates[number], None
-                    _read(states[number - 1][1:], inputs[number - 1], source, layer, low, high)
-                about = states[number], cells[number], gates[number]
-                for t in range(low, high):
-                    work.forward(layer.weight_hh, source, ids, *about, t)
-        lanes.join()
+        work = steps_of(given)
+        with Lanes(given.device, count) as lanes:
+            for number, low, high in waves(steps, count):
+                layer, source, ids = layers[number], given, index
+                with lanes.of(number, needs=number - 1):
+                    if number:  # the product lies where the gates will be
+                        source, ids = gates[number], None
+                        _read(states[number - 1][1:], inputs[number - 1], source, layer, low, high)
+                    about = states[number], cells[number], gates[number]
+                    for t in range(low, high):
+                        work.forward(layer.weight_hh, source, ids, *about, t)
         ctx.count, ctx.table = count, None if index is None else len(given)
         ctx.save_for_backward(index, *rest[: PARTS * count], *states, *cells, *gates, *inputs)
         ctx.set_materialize_grads(False)
@@ -124,22 +124,22 @@ class _Stack(torch.autograd.Function):
             changes[number][-1].zero_()
             carried.append(_or_zeros(of_last[2 * number + 1], cells[number][0]))
             turned.append(layer.weight_hh.t().contiguous())
-        work, lanes = steps_of(gates[0]), Lanes(gates[0].device, count)
+        work = steps_of(gates[0])
         found: list[list[Tensor | None]] = [[] for _ in layers]
-        for number, low, high in waves(len(gates[0]), count, falling=True):
-            with lanes.of(number, needs=number + 1):
-                if number < count - 1:
-                    _descend(changes[number + 1], above[number], layers[number + 1], low, high)
-                of_state = of_last[2 * number]
-                if of_state is not None and high == len(gates[0]):
-                    above[number][-1].add_(of_state)
-                about = above[number], cells[number], gates[number], changes[number]
-                for t in range(high - 1, low - 1, -1):
-                    work.backward(turned[number], *about, carried[number], t)
-                if low == 0:
-                    parts = changes[number][:-1], states[number][:-1], inputs[number]
-                    found[number] = _of_weights(layers[number], *parts)
-        lanes.join()
+        with Lanes(gates[0].device, count) as lanes:
+            for number, low, high in waves(len(gates[0]), count, falling=True):
+                with lanes.of(number, needs=number + 1):
+                    if number < count - 1:
+                        _descend(changes[number + 1], above[number], layers[number + 1], low, high)
+                    of_state = of_last[2 * number]
+                    if of_state is not None and high == len(gates[0]):
+                        above[number][-1].add_(of_state)
+                    about = above[number], cells[number], gates[number], changes[number]
+                    for t in range(high - 1, low - 1, -1):
+                        work.backward(turned[number], *about, carried[number], t)
+                    if low == 0:
+                        parts = changes[number][:-1], states[number][:-1], inputs[number]
+                        found[number] = _of_weights(layers[number], *parts)
         of_given = changes[0][:-1]
         if ctx.table is not None:
             of_given = summed_by_id(index, of_given, ctx.table)

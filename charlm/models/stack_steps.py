@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -31,16 +31,26 @@ def is_there(device: torch.device, dtype: torch.dtype) -> bool:
 class Lanes:
     """A stream of a GPU for each layer; the first layer has the one that is current.
 
-    On a CPU all is done in the order in which it is asked for.
+    What is asked for after the body comes after all of it. On a CPU all is done in the order in
+    which it is asked for.
     """
 
     def __init__(self, device: torch.device, count: int) -> None:
         self._streams: list[torch.cuda.Stream] = []
         if device.type == "cuda":
             here = torch.cuda.current_stream(device)
-            self._streams = [here, *_side_streams(device, count - 1)]
-            for side in self._streams[1:]:
-                side.wait_stream(here)
+            # PyTorch has few streams, and gives them out again
+            sides = [side for side in _side_streams(device, count) if side != here]
+            self._streams = [here, *sides[: count - 1]]
+
+    def __enter__(self) -> Self:
+        for side in self._streams[1:]:
+            side.wait_stream(self._streams[0])
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for side in self._streams[1:]:
+            self._streams[0].wait_stream(side)
 
     def of(self, number: int, needs: int) -> contextlib.AbstractContextManager[Any]:
         """Ask in here for work of one layer, after what was asked of the layer that it needs."""
@@ -49,11 +59,6 @@ class Lanes:
         if 0 <= needs < len(self._streams):
             self._streams[number].wait_stream(self._streams[needs])
         return torch.cuda.stream(self._streams[number])
-
-    def join(self) -> None:
-        """Let the current stream go on after all of it."""
-        for side in self._streams[1:]:
-            self._streams[0].wait_stream(side)
 
 
 @functools.cache

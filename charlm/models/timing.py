@@ -10,11 +10,15 @@ import torch
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.graphs import WARM_UP, Recorded
 from charlm.models.language_model import LanguageModel
+from charlm.models.lookup import SMALL
 from charlm.models.memory import is_lack_of_memory, let_go
+from charlm.models.stack import PIECE
 
 logger = logging.getLogger(__name__)
 TRIALS, PATIENCE = 8, 0.6  # updates, and seconds after which four are enough
 GIVE_UP = 1.5  # so much slower than the best so far is not tried further
+_IMPOSSIBLE = (RuntimeError, NotImplementedError)
+LEAST_STEPS = 3 * PIECE  # of a window that is compared
 AGREES = 0.05  # relative, of a gradient's norm; rounding to 8 bits makes a hundredth
 
 
@@ -33,16 +37,17 @@ def seconds_per_window(
     arithmetic.apply(model)
     try:
         if device.type == "cuda":
-            if arithmetic.backend != "native" and not agrees(model, arithmetic):
+            checked = arithmetic.backend == "native"
+            if not checked and not agrees(model, arithmetic, batch_size, bptt):
                 return None
             return _seconds_on_gpu(model, ids)
         return _seconds_on_cpu(model, ids, to_beat)
-    except Exception as error:  # Triton has kinds of its own
-        if is_lack_of_memory(error):
-            raise
-        if arithmetic.backend != "stacked" and not isinstance(
-            error, RuntimeError | NotImplementedError
-        ):
+    except Exception as error:
+        # Triton has errors of its own kinds, and starts compilers, which may lack memory, too
+        if arithmetic.backend == "stacked":
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+        elif is_lack_of_memory(error) or not isinstance(error, _IMPOSSIBLE):
             raise
         logger.info("%s is not possible here: %s", arithmetic, error)
         return None
@@ -93,33 +98,57 @@ def _seconds_on_gpu(model: LanguageModel, ids: torch.Tensor) -> float:
 
 
 def _generator(model: LanguageModel) -> torch.Generator | None:
-    """Return what a model needs to draw outputs, if that is how it trains; the run's stays as is.
+    """Return what a model draws from for a trial; the run's own generator stays as it is.
 
-    Where none are drawn the dropouts are left out, too: they cost the same in any arithmetic.
+    On a CPU dropouts are left out where no outputs are drawn: they cost the same in any arithmetic.
+    On a GPU they decide about the first layer's lookup, too.
     """
-    if model.proposal is None:
+    device = model.output.bias.device
+    if model.proposal is None and device.type == "cpu":
         return None
-    return torch.Generator(model.output.bias.device).manual_seed(0)
+    return torch.Generator(device).manual_seed(0)
 
 
-def agrees(model: LanguageModel, arithmetic: Arithmetic) -> bool:
-    """Return whether loss and gradient are those of PyTorch's own layers in float32.
+def agrees(model: LanguageModel, arithmetic: Arithmetic, batch_size: int, bptt: int) -> bool:
+    """Return whether losses and gradients are those of PyTorch's own layers in float32.
 
     How weights lie in memory is a matter between the library and the GPU: better asked than taken
-    on trust.
+    on trust. It is asked with the rows that are trained, in several pieces of a window, with the
+    dropouts, and in evaluation, too.
     """
-    device, found = model.output.bias.device, []
-    ids = torch.arange(8 * 16, device=device).remainder_(model.config.vocab_size).view(8, 16)
-    for one in (Arithmetic("float32", "native"), arithmetic):
-        one.apply(model)
-        model.zero_grad(set_to_none=True)
-        loss, _ = model.loss(ids, ids.flip(1), model.initial_state(8))
-        (1024.0 * loss).backward()  # small numbers are coarse in float16
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        norms = torch.stack(torch._foreach_norm(gradients))
-        found.append(torch.cat([loss.detach().view(1), norms]))
-    expected, other = (numbers.cpu() for numbers in found)
+    rows, steps = batch_size, min(bptt, max(LEAST_STEPS, -(-2 * SMALL // batch_size)))
+    while True:
+        try:
+            expected = _numbers(model, Arithmetic("float32", "native"), rows, steps)
+            other = _numbers(model, arithmetic, rows, steps)
+            break
+        except torch.OutOfMemoryError:  # of the check, which takes more than a trial
+            rows //= 2
+            if not rows:
+                raise
     agrees = bool(((other - expected).abs() <= AGREES * expected + 1e-6).all())
     if not agrees:
         logger.info("%s gives another gradient than PyTorch's own layers: left out", arithmetic)
     return agrees
+
+
+def _numbers(model: LanguageModel, arithmetic: Arithmetic, rows: int, steps: int) -> torch.Tensor:
+    """Return losses in training and in evaluation, and the norm of each gradient."""
+    device = model.output.bias.device
+    places = torch.arange(rows * steps, device=device)
+    ids = (places * 7 + places // 5).remainder_(model.config.vocab_size).view(rows, steps)
+    arithmetic.apply(model)
+    model.zero_grad(set_to_none=True)
+    draw = torch.Generator(device).manual_seed(0)
+    loss, _ = model.loss(ids, ids.flip(1), model.initial_state(rows), draw)
+    (1024.0 * loss).backward()  # small numbers are coarse in float16
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    norms = torch.stack(torch._foreach_norm(gradients))
+    was_training = model.training
+    model.train(False)
+    try:
+        with torch.no_grad():
+            seen, _ = model.loss(ids, ids.flip(1), model.initial_state(rows))
+    finally:
+        model.train(was_training)
+    return torch.cat([loss.detach().view(1), seen.view(1), norms]).cpu()

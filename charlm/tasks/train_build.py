@@ -109,7 +109,8 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
 def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
     """Build what a saved training state belongs to.
 
-    The arithmetic is chosen anew only on another kind of device, or for another precision.
+    The arithmetic is chosen anew only on another kind of device, for another precision, or where
+    kernels for a GPU have to be made anew.
 
     Raises:
         TaskError: if the machine lacks the device or the memory.
@@ -120,7 +121,8 @@ def build_again(data: TrainData, config: TrainConfig, saved: RunState) -> Built:
     threads = use_threads(config.threads or min(usable, saved.threads or usable))
     built = build_as(data, config, saved.plan, saved.arithmetic, threads)
     asked = config.precision in ("auto", saved.arithmetic.precision)
-    if asked and saved.device == built.device.type and saved.arithmetic.suits(built.device):
+    same = saved.device == built.device.type and saved.arithmetic.suits(built.device)
+    if asked and same and saved.arithmetic.backend != "stacked":
         return built
     built.arithmetic = _choose(built.plan, built.trainer, config, built.tried)
     built.arithmetic.apply(built.trainer.model)

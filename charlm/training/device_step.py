@@ -177,7 +177,11 @@ class DeviceStep:
         return diverged(self.trainer, what, posted.rates[number])
 
     def _renew(self, generator: torch.Generator) -> None:
+        """Go on with another generator, and without a recording."""
         self.trainer.generator = generator
+        model = self.trainer.model
+        if model.backend == "stacked":  # thousands of kernels, too many to be asked for singly
+            model.use(model.dtype, backend="cudnn")
 
     def _work(self) -> None:
         """Make one update. Nothing in here may look at a value."""

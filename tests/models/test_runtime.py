@@ -3,9 +3,9 @@ import torch
 
 from charlm.base.errors import TaskError
 from charlm.engine.config import LanguageModelConfig
-from charlm.models import language_model, runtime
+from charlm.models import language_model, runtime, stack
 from charlm.models.arithmetic import Arithmetic
-from charlm.models.language_model import LanguageModel
+from charlm.models.language_model import Dropouts, LanguageModel
 from charlm.models.runtime import choose_arithmetic
 from charlm.models.timing import agrees, seconds_per_window
 
@@ -43,8 +43,8 @@ def test_a_gpu_tries_the_kernel_that_stays_in_its_own_sizes_only_where_it_fits()
 @pytest.mark.parametrize("backend", ["cudnn", "padded"])
 def test_layers_agree_with_those_of_pytorch_or_are_left_out(backend, monkeypatch):
     model = build(num_layers=2)
-    assert agrees(model, Arithmetic("float32", backend))
-    assert agrees(model, Arithmetic("bfloat16", backend))
+    assert agrees(model, Arithmetic("float32", backend), 8, 16)
+    assert agrees(model, Arithmetic("bfloat16", backend), 8, 16)
     laid_out = type(model.layers[0])._laid_out
 
     def wrong(layer, *args, **settings):
@@ -52,7 +52,47 @@ def test_layers_agree_with_those_of_pytorch_or_are_left_out(backend, monkeypatch
         return outputs.flip(2), state
 
     monkeypatch.setattr(type(model.layers[0]), "_laid_out", wrong)
-    assert not agrees(model, Arithmetic("float32", backend))
+    assert not agrees(model, Arithmetic("float32", backend), 8, 16)
+
+
+@pytest.mark.parametrize("name", ["_descend", "summed_by_id", "_read", "_of_weights"])
+def test_layers_side_by_side_are_compared_in_all_that_they_do(name, monkeypatch):
+    """Several pieces of a window, rows looked up, dropouts between the layers."""
+    model = build(num_layers=2)
+    model.dropouts = Dropouts(layer=0.3, output=0.2)
+    arithmetic = Arithmetic("float32", "stacked")
+    assert agrees(model, arithmetic, 64, 64)
+    sound, calls = getattr(stack, name), []
+
+    def wrong(*args):
+        calls.append(args)
+        found = sound(*args)
+        if name == "summed_by_id":
+            return 2.0 * found
+        if name == "_of_weights":
+            return [None if part is None else 1.1 * part for part in found]
+        if len(calls) > 1:  # of the first piece it is right
+            args[1][args[-2] : args[-1]].mul_(2.0)
+            if name == "_read":
+                args[2][args[-2] : args[-1]].mul_(2.0)
+        return found
+
+    monkeypatch.setattr(stack, name, wrong)
+    assert not agrees(model, arithmetic, 64, 64)
+    assert calls
+
+
+def test_evaluation_is_compared_too(monkeypatch):
+    model = build(num_layers=2)
+    laid_out = type(model.layers[0])._laid_out
+
+    def wrong(layer, *args, **settings):
+        outputs, state = laid_out(layer, *args, **settings)
+        return outputs + 1.0, state
+
+    monkeypatch.setattr(type(model.layers[0]), "_laid_out", wrong)
+    model.output.weight.data.normal_()
+    assert not agrees(model, Arithmetic("float32", "stacked"), 8, 16)
 
 
 def test_arithmetic_of_a_gpu_does_not_suit_a_cpu_and_the_other_way_round():

@@ -1,5 +1,6 @@
 """Training on a GPU, where there is one: the CPU's losses, and nobody waits inside an update."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -103,16 +104,19 @@ def test_other_cells_learn_as_on_the_cpu(cell):
 def test_weights_that_are_laid_out_agree_with_loose_ones(hidden, backend):
     model = trainer("cuda", hidden=hidden).model
     for precision in ("float32", "tf32", "bfloat16", "float16"):
-        assert agrees(model, Arithmetic(precision, backend)), precision
+        assert agrees(model, Arithmetic(precision, backend), 12, 16), precision
 
 
-@pytest.mark.parametrize("hidden", [40, 128, 200, 1024])
-def test_layers_side_by_side_agree_with_those_of_pytorch(hidden):
-    made = trainer("cuda", hidden=hidden)
+@pytest.mark.parametrize("drops", [NONE, DROPS, dataclasses.replace(DROPS, input=0.0)])
+@pytest.mark.parametrize(
+    ("hidden", "rows"), [(40, 5), (128, 12), (200, 64), (512, 64), (1024, 200)]
+)
+def test_layers_side_by_side_agree_with_those_of_pytorch(hidden, rows, drops):
+    made = trainer("cuda", hidden=hidden, drops=drops)
     device = torch.device("cuda")
     for precision, dtype in (("bfloat16", torch.bfloat16), ("float16", torch.float16)):
         assert stack_steps.is_there(device, dtype), "Triton is not there"
-        assert agrees(made.model, Arithmetic(precision, "stacked")), precision
+        assert agrees(made.model, Arithmetic(precision, "stacked"), rows, 70), precision
 
 
 def test_a_block_is_one_piece_of_memory():
@@ -121,12 +125,13 @@ def test_a_block_is_one_piece_of_memory():
     assert len(storages) == 1
 
 
+@pytest.mark.parametrize("backend", ["cudnn", "stacked"])
 @pytest.mark.parametrize("resident", [True, False])
-def test_nobody_waits_inside_an_update(resident, monkeypatch):
+def test_nobody_waits_inside_an_update(resident, backend, monkeypatch):
     if not resident:
         monkeypatch.setattr(feeds, "SHARE_OF_MEMORY", 0.0)
     made = trainer("cuda", drops=DROPS)
-    Arithmetic("float16", "cudnn").apply(made.model)
+    Arithmetic("float16", backend).apply(made.model)
     made.model.train()
     step = DeviceStep(made)
     assert isinstance(step.feed, HostFeed) is not resident

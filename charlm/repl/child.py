@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,11 +35,13 @@ NICENESS = 5  # keys and texts of the session come first
 _MOST_LINE = 1 << 16
 _MOST_TOLD = 20  # lines of one training that are kept to be told
 # -P keeps the current folder, where anything may lie, off the path; then ours is taken over.
-# Stopped before it can answer to that, it ends without a word. A shell may have left SIGINT
-# ignored to programs in the background, and to what they start.
+# SIGINT waits until the interpreter stands, which would tell of it by a traceback; from then on
+# it ends without a word, until it can answer. A shell may have left SIGINT ignored to programs in
+# the background, and to what they start.
 _CODE = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from charlm.cli.app import main
@@ -182,18 +184,29 @@ def _named(argv: Sequence[str]) -> str:
 def _start(argv: Sequence[str], facts: IO[bytes]) -> subprocess.Popen[bytes]:
     import json
 
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", _CODE, json.dumps(_path()), "train", *argv],
-        stdin=subprocess.DEVNULL,
-        stdout=facts,
-        stderr=subprocess.PIPE,
-        env={**os.environ, VARIABLE: "json"},
-        process_group=0,
-    )
+    with _holding_back(signal.SIGINT):
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _CODE, json.dumps(_path()), "train", *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=facts,
+            stderr=subprocess.PIPE,
+            env={**os.environ, VARIABLE: "json"},
+            process_group=0,
+        )
     with contextlib.suppress(OSError):
         # At once, while it has one thread, for those it will make inherit it.
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
     return process
+
+
+@contextlib.contextmanager
+def _holding_back(number: int) -> Iterator[None]:
+    """Have a signal wait: to a process that is started in the body, until it asks for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _path() -> list[str]:

@@ -126,6 +126,19 @@ def test_ctrl_c_while_leaving_ends_it_at_once(beside, monkeypatch):
     assert killed
 
 
+def test_one_that_is_stopped_while_its_interpreter_starts_says_nothing(corpus, monkeypatch):
+    (corpus.parent / "slow").mkdir()
+    late = "import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(0.2)\n"
+    (corpus.parent / "slow" / "sitecustomize.py").write_text(late)
+    monkeypatch.setenv("PYTHONPATH", str(corpus.parent / "slow"))
+    training = Training(["ngram", "words.txt"], lambda _: None)
+    until((corpus.parent / "begun").exists)
+    training.stop()
+    assert training.wait(60)
+    assert (training.status, list(training.told), training.facts) == (-signal.SIGINT, [], "")
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def test_it_is_no_member_of_our_process_group(corpus):
     training = Training(["ngram", "zzz"], lambda _: None)
     group = os.getpgid(training._process.pid)

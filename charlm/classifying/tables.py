@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charlm.base.errors import CorpusError
 from charlm.base.registry import did_you_mean
@@ -16,6 +18,8 @@ TEXT_NAMES = frozenset(
     {"text", "sentence", "title", "description", "content", "body", "review", "message"}
 )
 _MOST_CELL = 1 << 30
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_LOOKED_AT = 20  # rows that the separator is told by
 Rows = Iterator[tuple[int, list[str]]]
 
 
@@ -43,14 +47,25 @@ class _Places(NamedTuple):
 def read_csv(name: str, text: str, columns: Columns) -> Iterator[Labelled]:
     r"""Yield the rows of comma-separated values; cells may be quoted, and hold line ends then.
 
+    Semicolons or tabs stand for the commas where more of the first rows agree on their number of
+    columns so.
+
     Raises:
         CorpusError: for quotes or columns that are not as they should be, naming the line.
 
     Example:
         >>> list(read_csv("a.csv", 'label,title,text\n"a",b,"c, d"\n', Columns()))
         [Labelled(label='a', text='b c, d', line=2)]
+        >>> list(read_csv("a.csv", "a;b, c\nd;e\n", Columns()))
+        [Labelled(label='a', text='b, c', line=1), Labelled(label='d', text='e', line=2)]
     """
-    return _records(name, iter(_csv_rows(name, text)), columns)
+    before = csv.field_size_limit(_MOST_CELL)  # its own limit is 131,072 characters
+    try:
+        separator = max(_SEPARATORS, key=lambda one: _agreeing(text, one))
+        rows = _csv_rows(name, text, separator)
+    finally:
+        csv.field_size_limit(before)
+    return _records(name, iter(rows), columns, separator)
 
 
 def read_tsv(name: str, text: str, columns: Columns) -> Iterator[Labelled]:
@@ -64,36 +79,48 @@ def read_tsv(name: str, text: str, columns: Columns) -> Iterator[Labelled]:
     return _records(name, rows, columns)
 
 
-def _csv_rows(name: str, text: str) -> list[tuple[int, list[str]]]:
+def _agreeing(text: str, separator: str) -> int:
+    """Return how many of the first rows have as many columns as the first, which has several."""
+    widths: list[int] = []
+    with contextlib.suppress(csv.Error):
+        for row in itertools.islice(_reader(text, separator), _LOOKED_AT):
+            widths += [len(row)] if any(cell.strip() for cell in row) else []
+    return widths.count(widths[0]) if widths and widths[0] > 1 else 0
+
+
+def _reader(text: str, separator: str) -> Any:
+    # By "\n" alone: splitlines would also cut at separators that stand inside cells.
+    return csv.reader(io.StringIO(text, newline="\n"), delimiter=separator, strict=True)
+
+
+def _csv_rows(name: str, text: str, separator: str) -> list[tuple[int, list[str]]]:
     rows: list[tuple[int, list[str]]] = []
-    before = csv.field_size_limit(_MOST_CELL)  # its own limit is 131,072 characters
     begun = 1
+    reader = _reader(text, separator)
     try:
-        # By "\n" alone: splitlines would also cut at separators that stand inside cells.
-        reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
         for row in reader:
             if any(cell.strip() for cell in row):
                 rows.append((begun, row))
             begun = reader.line_num + 1
     except csv.Error as error:
+        kind = "comma-separated values" if separator == "," else f"CSV by {_SEPARATORS[separator]}"
         raise CorpusError(
-            f"{name}, line {begun}: {error}; expected comma-separated values, quotes inside "
+            f"{name}, line {begun}: {error}; expected {kind}, quotes inside "
             'quoted cells doubled ("")'
         ) from error
-    finally:
-        csv.field_size_limit(before)
     return rows
 
 
-def _records(name: str, rows: Rows, columns: Columns) -> Iterator[Labelled]:
+def _records(name: str, rows: Rows, columns: Columns, separator: str = "\t") -> Iterator[Labelled]:
     first = next(rows, None)
     if first is None:
         return
     number, row = first
     if len(row) < 2:
+        parting = "tabs" if separator == "\t" else "commas, semicolons or tabs"
         raise CorpusError(
-            f"{name}, line {number}: 1 column; expected a label and a text (another form of file "
-            "is said with --format)"
+            f"{name}, line {number}: 1 column; expected a label and a text, parted by {parting} "
+            "(another form of file is said with --format)"
         )
     has_header = columns.are_named or _is_header(row)
     places = _places(name, number, row, columns, has_header)
@@ -102,8 +129,9 @@ def _records(name: str, rows: Rows, columns: Columns) -> Iterator[Labelled]:
     for line, cells in rows:
         if len(cells) != len(row):
             raise CorpusError(
-                f"{name}, line {line}: {_count(len(cells))}, expected {len(row)} as in line "
-                f"{number}; cells with separators in them need quotes (CSV)"
+                f"{name}, line {line}: {_count(len(cells))} parted by {_SEPARATORS[separator]}, "
+                f"expected {len(row)} as in line {number}; cells with separators in them need "
+                "quotes (CSV)"
             )
         yield _record(line, cells, places)
 

@@ -13,7 +13,8 @@ from charlm.cli.options import config_from
 from charlm.render.console import talk
 from charlm.tasks.train_classifier_config import LabelledConfig
 
-_CONLLU = (".conllu", ".conllu.gz", ".conllu.xz")  # annotated sentences, whatever the models
+# annotated sentences, whatever the models
+_CONLLU = (".conllu", ".conllu.gz", ".conllu.xz", ".conllu.bz2")
 _READING = ("format", "label_column", "text_column")
 _COMMON = ("file", "models", "as_json", "encoding_errors", *_READING)
 

@@ -63,14 +63,15 @@ def classifier(
 ) -> int:
     """Learn to tell the labels of texts, from texts with labels.
 
-    CSV, TSV, fastText's lines of __label__x text, or lines of a label, a blank and a text. Then
-    ask with charlm classify, and measure with charlm evaluate. Ctrl-C saves; --resume goes on.
+    CSV, TSV, JSON lines, fastText's lines of __label__x text, or lines of a label, a blank and a
+    text. Then ask with charlm classify, and measure with charlm evaluate. Ctrl-C saves; --resume
+    goes on.
     """
     if resume and overwrite:
         raise click.UsageError("--resume goes on with a model, --overwrite replaces it: give one")
     config = config_from(ClassifierTrainConfig, settings)
     if not file and not resume:
-        raise click.UsageError("give labelled texts: CSV, TSV, or lines; - for stdin")
+        raise click.UsageError("give labelled texts: CSV, TSV, JSON lines, or lines; - for stdin")
     from charlm.tasks.train_classifier import ClassifierResult, train_classifier
 
     events = train_classifier(file, config, name=name, resume=resume, overwrite=overwrite)

@@ -4,6 +4,7 @@ The first line that is no comment decides: ten columns parted by tabs whose firs
 number are CoNLL-U; else columns are parted by tabs, where that line has one, or by blanks. Every
 line has as many columns as the first. In columns the word stands first, its tag last, unless a
 number says which. In CoNLL-U ranges such as `1-2` and empty nodes such as `1.1` are no words.
+Prose is refused: a line of very many columns parted by blanks, or of words alone, without tabs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from charlm.base.registry import did_you_mean
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _ID = re.compile(r"[1-9]\d*([-.]\d+)?")
 _FORM = 1
+_MOST_COLUMNS = 40  # parted by blanks; CoNLL-2009 and -2012 need some 20, a line of prose has more
+_EXPECTED = "expected CoNLL-U, or a word and its tag a line"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,9 +103,10 @@ def read_sentences(
             layout = find_layout(line, column, f"{where}, line {number}", conllu_column)
         cells = line.split(layout.separator)
         if len(cells) != layout.width:
+            hint = "" if layout.separator else f"; {_EXPECTED}"
             raise CorpusError(
                 f"{where}, line {number}: {len(cells)} columns, expected {layout.width} as in the "
-                "lines before"
+                f"lines before{hint}"
             )
         if layout.is_conllu and not is_word_id(cells[0], f"{where}, line {number}"):
             continue
@@ -118,7 +122,8 @@ def find_layout(line: str, column: str | None, where: str, conllu_column: str = 
     """Return how the columns lie that a first line shows.
 
     Raises:
-        CorpusError: if there is no such column, or a single one where two are needed.
+        CorpusError: if there is no such column, a single one where two are needed, or if the line
+            is prose.
     """
     cells = line.split("\t")
     if len(cells) == len(CONLLU_COLUMNS) and _ID.fullmatch(cells[0]):
@@ -131,8 +136,15 @@ def find_layout(line: str, column: str | None, where: str, conllu_column: str = 
         return Layout(True, "\t", len(cells), _FORM, tag, name.lower())
     separator = "\t" if len(cells) > 1 else None
     width = len(line.split(separator))
+    if column is None and separator is None:
+        raise CorpusError(
+            f"{where}: no tab in {_shown(line)}; expected CoNLL-U, {len(CONLLU_COLUMNS)} columns "
+            "parted by tabs"
+        )
     if column is None:
         return Layout(False, separator, width, 0, None, "tag")
+    if separator is None and width > _MOST_COLUMNS:
+        raise CorpusError(f"{where}: {width:,} words parted by blanks, {_shown(line)}; {_EXPECTED}")
     if width < 2:
         raise CorpusError(
             f"{where}: one column, expected a word and its tag parted by a tab, or CoNLL-U"
@@ -166,6 +178,10 @@ def _is_comment(line: str, layout: Layout | None) -> bool:
     if layout is None:
         return line.startswith("# ") or "\t" not in line
     return layout.is_conllu or (layout.separator == "\t" and "\t" not in line)
+
+
+def _shown(line: str) -> str:
+    return repr(line if len(line) <= 40 else f"{line[:40]}…")
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:

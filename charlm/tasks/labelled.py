@@ -62,7 +62,7 @@ def read_labelled(
         corpus = open_corpus([spec], encoding_errors=config.encoding_errors)
         text = corpus.read()
         digest.update(text.encode())
-        name = name or corpus.name.removesuffix(".csv").removesuffix(".tsv")
+        name = name or _stem(corpus.name)
         where = "standard input" if spec == "-" else spec
         form = sniff_format(spec, text) if config.format == "auto" else config.format
         before, empty = len(texts), []
@@ -86,6 +86,12 @@ def read_labelled(
     return LabelledTexts(
         name=name, texts=texts, labels=labels, sha256=digest.hexdigest(), warnings=tuple(warnings)
     )
+
+
+def _stem(name: str) -> str:
+    for suffix in (".csv", ".tsv", ".jsonl", ".ndjson", ".json"):
+        name = name.removesuffix(suffix) or name
+    return name
 
 
 def _require_labels(where: str, form: str, labels: Sequence[str]) -> None:

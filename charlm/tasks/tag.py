@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from charlm.base.errors import CheckpointError
+from charlm.base.errors import CheckpointError, CorpusError
 from charlm.metrics.spans import Span, is_bio, spans
 from charlm.store.checkpoint import load_model
 from charlm.store.locate import find_model
@@ -15,6 +16,9 @@ from charlm.tagging.measuring import TagFigures, measure
 from charlm.tagging.reading import CONLLU_COLUMNS, Sentence, is_word_id, read_sentences
 from charlm.tagging.tagger import Tagger
 from charlm.tagging.words import split_words
+
+if TYPE_CHECKING:
+    from charlm.tasks.train_tagger_data import Annotated
 
 INPUTS = ("text", "words", "conllu")
 
@@ -157,13 +161,14 @@ def evaluate_tagger(
         encoding_errors: what to do with invalid UTF-8.
 
     Raises:
-        CorpusError: if the files cannot be read, or hold no tags.
+        CorpusError: if the files cannot be read, or hold none of the tagger's tags.
     """
     from charlm.tasks.train_tagger_data import read_annotated
 
     own = opened.tagger.config.column
     usual = own if own in CONLLU_COLUMNS else ""
     data = read_annotated(specs, column, encoding_errors, conllu_column=usual)
+    _require_known_tag(opened, data)
     found = measure(opened.tagger, data.sentences)
     warnings = list(data.warnings)
     if found.unknown_tags:
@@ -172,3 +177,17 @@ def evaluate_tagger(
             "has never seen; they count as wrong"
         )
     return TaggerEvaluation(opened.name, data.description, found, tuple(warnings))
+
+
+def _require_known_tag(opened: OpenTagger, data: Annotated) -> None:
+    """Raise `CorpusError` unless a file has one of a tagger's tags; prose has none."""
+    known = opened.tagger.config.tags
+    if any(tag in known for sentence in data.sentences for tag in sentence.tags):
+        return
+    first = data.sentences[0]
+    shown = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
+    raise CorpusError(
+        f"{data.description}, line {first.line}: {first.tags[0][:40]!r}, read as the tag of "
+        f"{first.words[0][:40]!r}, is none of {opened.name}'s tags, nor is any other in the file; "
+        f"expected CoNLL-U, or a word and its tag a line ({shown})"
+    )

@@ -17,14 +17,16 @@ class LabelledConfig:
 
     format: str = setting(
         "auto",
-        "form of the files; auto: by name (.csv, .tsv), else by the first lines",
-        choices=("auto", "csv", "tsv", "fasttext", "space"),
+        "form of the files; auto: by name (.csv, .tsv, .jsonl), else by the first lines",
+        choices=("auto", "csv", "tsv", "jsonl", "fasttext", "space"),
     )
     label_column: str = setting(
-        "", "name or number of the label's column (csv, tsv); default: label, class …, or 1"
+        "",
+        "name or number of the label's column, or its key (jsonl); default: label, class …, or 1",
     )
     text_column: tuple[str, ...] = setting(
-        (), "name or number of a column of the text; default: text, title …, or all others"
+        (),
+        "name or number of a column of the text, or a key; default: text, title …, or all others",
     )
     encoding_errors: str = field_of(TrainConfig, "encoding_errors")
 

@@ -26,7 +26,7 @@ from charlm.text.tokenizers import Tokenizer
 from charlm.text.tokenizers.whitespace import WhitespaceTokenizer
 from charlm.text.vocab import Vocab
 
-ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz")
+ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz", ".arpa.bz2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

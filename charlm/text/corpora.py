@@ -17,6 +17,7 @@ from charlm.text.corpus import Reader, join
 from charlm.text.corpus import repiece as repiece
 from charlm.text.decoding import ENCODING_ERRORS
 from charlm.text.downloadable import DOWNLOADABLE
+from charlm.text.expanding import SUFFIXES
 from charlm.text.sources import (
     FileSource,
     Source,
@@ -29,7 +30,7 @@ from charlm.text.split import split_tail as split_tail
 
 DEFAULT_CORPUS = "python"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
-_SUFFIXES = ("", ".txt", ".txt.gz", ".txt.xz", ".gz", ".xz")
+_SUFFIXES = ("", ".txt", *(before + packed for before in (".txt", "") for packed in SUFFIXES))
 
 
 def open_corpus(specs: Sequence[str], *, encoding_errors: str = "strict") -> Corpus:
@@ -130,7 +131,7 @@ def _glob(spec: str) -> list[Path]:
 
 def _stem(path: Path) -> str:
     name = path.name
-    for suffix in (".gz", ".xz", ".txt"):
+    for suffix in (*SUFFIXES, ".txt"):
         name = name.removesuffix(suffix) or name
     return name
 
@@ -205,7 +206,7 @@ def add_corpus(
     if not _NAME.fullmatch(name) or _stem(Path(name)) != name:
         raise CorpusError(
             f"bad corpus name {name!r}: use letters, digits, '.', '_' and '-', no dot in front, "
-            "no suffix .txt, .gz or .xz"
+            "no suffix .txt, .gz, .xz or .bz2"
         )
     taken = _own_corpus(name)
     if taken and not (overwrite and taken.is_file()):

@@ -33,6 +33,7 @@ _MAGIC = {
     b"%PDF-": "PDF",
     b"\x7fELF": "ELF",
 }
+_PACKED = {"gzip": ".gz", "xz": ".xz", "bzip2": ".bz2"}  # by the suffixes that files are read by
 _BOMS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -49,21 +50,33 @@ class Bytes(Protocol):
         """Return up to `size` bytes, none at the end."""
 
 
-def read_text(file: Bytes, label: str, *, encoding_errors: str, warn: Warn) -> Iterator[str]:
+def read_text(
+    file: Bytes, label: str, *, encoding_errors: str, warn: Warn, piped: bool = False
+) -> Iterator[str]:
     """Yield the normalised text of open bytes, about a mebibyte at a time.
+
+    Args:
+        file: the bytes.
+        label: their name for messages.
+        encoding_errors, warn: by the rule above.
+        piped: whether they have no name to put a suffix on.
 
     Raises:
         CorpusError: if they are binary, in another encoding, or (strict) no UTF-8; the message
             names the place.
     """
     head = file.read(SNIFF_BYTES)
-    if problem := binary_problem(head):
+    if problem := binary_problem(head, piped=piped):
         raise CorpusError(f"{label}: {problem}")
     yield from _decoded(file, head, label, encoding_errors, warn)
 
 
-def binary_problem(head: bytes) -> str:
+def binary_problem(head: bytes, *, piped: bool = False) -> str:
     """Return why a text cannot begin like this, or an empty string.
+
+    Args:
+        head: its first bytes.
+        piped: whether it has no name to put a suffix on.
 
     Example:
         >>> binary_problem(b"plain text"), binary_problem(b"\\x7fELF...")
@@ -74,15 +87,22 @@ def binary_problem(head: bytes) -> str:
             return f"{encoding} text; expected UTF-8 (iconv -f {encoding} -t UTF-8 converts it)"
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
-            suffix = {"gzip": ".gz", "xz": ".xz"}.get(kind)
-            remedy = f"; give it the suffix {suffix}" if suffix else "; expected UTF-8 text"
-            return f"binary ({kind}){remedy}"
+            return f"binary ({kind}); {_remedy(kind, piped)}"
     if b"\0" in head:
         return f"binary (NUL byte at offset {head.index(0)}); expected UTF-8 text"
     controls = len(head) - len(head.translate(None, _CONTROLS))
     if controls > 0.3 * len(head):
         return "binary (mostly control bytes); expected UTF-8 text"
     return ""
+
+
+def _remedy(kind: str, piped: bool) -> str:
+    suffix = _PACKED.get(kind)
+    if suffix is None:
+        return "expected UTF-8 text"
+    if piped:
+        return f"unpack it on the way: {kind} -dc FILE{suffix} | charlm …"
+    return f"give it the suffix {suffix}"
 
 
 def _decoded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import IO
 
 from charlm.base.errors import CorpusError
@@ -64,6 +65,12 @@ def _gzip(file: IO[bytes]) -> Bytes:
     return gzip.open(file, "rb")
 
 
+def _bzip2(file: IO[bytes]) -> Bytes:
+    import bz2
+
+    return bz2.open(file, "rb")
+
+
 class _Xz:
     """The streams of an .xz file, one after another, each within `MAX_XZ_MEMORY`.
 
@@ -106,5 +113,5 @@ class _Xz:
                 return False
 
 
-_EXPANDERS = {".gz": _gzip, ".xz": _Xz}
+_EXPANDERS: dict[str, Callable[[IO[bytes]], Bytes]] = {".gz": _gzip, ".xz": _Xz, ".bz2": _bzip2}
 SUFFIXES = tuple(_EXPANDERS)

@@ -29,7 +29,7 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A file on disk; `.gz` and `.xz` are decompressed as they are read."""
+    """A file on disk; `.gz`, `.xz` and `.bz2` are decompressed as they are read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -164,7 +164,13 @@ def read_source(source: Source, *, encoding_errors: str, warn: Warn) -> Iterator
         CorpusError: if it cannot be read, or is no text by the rule of `decoding`.
     """
     with source.open() as file:
-        yield from read_text(file, source.label, encoding_errors=encoding_errors, warn=warn)
+        yield from read_text(
+            file,
+            source.label,
+            encoding_errors=encoding_errors,
+            warn=warn,
+            piped=isinstance(source, SpooledSource),
+        )
 
 
 def _is_text(source: Source) -> bool:

@@ -101,8 +101,8 @@ def test_empty_texts_are_left_out_of_training_and_judged_in_evaluation(charlm, t
     [
         ("x a\nx b\n", "f: all 2 texts have the label 'x'; a classifier needs at least two labels"),
         ("", "f.txt: no labelled text; expected labels and texts (space)"),
-        ("x\ty\nx\tz\ta\n", "f.txt, line 2: 3 columns, expected 2 as in line 1; cells with "
-         "separators in them need quotes (CSV)"),
+        ("x\ty\nx\tz\ta\n", "f.txt, line 2: 3 columns parted by tabs, expected 2 as in line "
+         "1; cells with separators in them need quotes (CSV)"),
         ("\n".join(f"w{n} text" for n in range(30)), "f.txt: 30 labels on 30 texts, the first "
          "'w0', read as space; say with --format and --label-column where the labels are"),
     ],
@@ -111,6 +111,20 @@ def test_bad_files_are_refused(charlm, home, text, message):
     (home / "f.txt").write_text(text)
     status, out, err = charlm(*TRAIN, "f.txt")
     assert (status, out, err) == (1, "", f"charlm: {message}\n")
+
+
+def test_json_lines_are_learnt_from_and_measured_on(charlm, home):
+    rows = [{"text": "a good film", "label": "pos"}, {"label": "neg", "text": "a bad book"}] * 3
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (home / "j.jsonl").write_text(lines)
+    assert charlm(*TRAIN, "j.jsonl", "--valid-fraction", "0")[::2] == (0, "")
+    status, out, err = charlm("evaluate", "j.jsonl", "--json")
+    assert (status, json.loads(out)["accuracy"]) == (0, 1.0)
+    assert err.startswith("charlm: using 'j', the newest model in ")
+    status, out, _ = charlm(*TRAIN, "-", "-o", "piped", "--json", stdin=lines.encode())
+    assert (status, json.loads(out)["name"]) == (0, "piped")
+    (home / "none.jsonl").write_text('{"text": "a", "label": null}\n')
+    assert charlm(*TRAIN, "none.jsonl")[2] == "charlm: none.jsonl, line 1: no label; expected one\n"
 
 
 def test_a_row_without_a_label_is_refused(charlm, home):

@@ -14,6 +14,7 @@ LABELLED = {
     "csv": 'label,title,text\n1,a,"b, ""c"""\n"x y",é,"two\nlines"\n',
     "tsv": "1\ta b\n2\t中\n",
     "fasttext": "__label__a one text\n__label__b,c another\n",
+    "jsonl": '{"label": 1, "text": "a b"}\n{"label": "x", "text": "\u4e2d"}\n',
     "space": "1 a text\n0 another one\n",
 }
 

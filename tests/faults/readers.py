@@ -6,6 +6,7 @@ A model folder's manifest is made anew around a mutated file: its checksums woul
 everything, and the readers behind it are what is tried here.
 """
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -300,6 +301,7 @@ READERS = {
     "words.txt of a classifier": lambda root: _classifier_file(root, "words.txt", mutated),
     "labelled csv": lambda root: classifier_readers.LabelledFile(root, "csv"),
     "labelled tsv": lambda root: classifier_readers.LabelledFile(root, "tsv"),
+    "labelled jsonl": lambda root: classifier_readers.LabelledFile(root, "jsonl"),
     "labelled fasttext": lambda root: classifier_readers.LabelledFile(root, "fasttext"),
     "labelled space": lambda root: classifier_readers.LabelledFile(root, "space"),
     "metrics.jsonl": MetricsFile,
@@ -309,6 +311,7 @@ READERS = {
     "text": lambda root: CorpusFile(root, "", bytes),
     "text.gz": lambda root: CorpusFile(root, ".gz", gzip.compress),
     "text.xz": lambda root: CorpusFile(root, ".xz", lzma.compress),
+    "text.bz2": lambda root: CorpusFile(root, ".bz2", bz2.compress),
     "zip": ZipFile,
     **more_readers.READERS,
 }

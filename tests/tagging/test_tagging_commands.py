@@ -138,6 +138,20 @@ def test_annotated_text_that_teaches_nothing_is_refused(train, home, text, messa
     assert not (home / "checkpoints").exists()
 
 
+def test_prose_is_neither_tagged_as_conllu_nor_measured_on(charlm, home, pos):
+    found = charlm("tag", "-m", "pos", "--input", "conllu", stdin=b"I like apples .\n")
+    assert found == (1, "", "charlm: standard input, line 1: no tab in 'I like apples .'; expected "
+                     "CoNLL-U, 10 columns parted by tabs\n")  # fmt: skip
+    (home / "prose.txt").write_text("\nI like apples .\n")
+    assert charlm("evaluate", "prose.txt", "-m", "pos") == (
+        1,
+        "",
+        "charlm: prose.txt, line 2: '.', read as the tag of 'I', is none of pos's tags, nor is any "
+        "other in the file; expected CoNLL-U, or a word and its tag a line (NOUN, PRON, PROPN, "
+        "PUNCT, VERB)\n",
+    )
+
+
 def test_usage_is_told(charlm, pos):
     assert charlm("train", "tagger")[0] == 2
     assert charlm("train", "tagger", "train.tsv", "--max-time", "soon")[0] == 2

@@ -68,6 +68,12 @@ def test_columns_are_parted_by_tabs_or_by_blanks(text, column, found):
          "known: id, form, lemma, upos, xpos, feats, head, deprel, deps, misc"),
         (CONLLU + "x\tHe\the\tPRON\tPRP\t_\t_\t_\t_\t_\n", "", "a.txt, line 9: 'x' is no number "
          "of a word"),
+        ("EU NNP\nrejects\n", "", "a.txt, line 2: 1 columns, expected 2 as in the lines before; "
+         "expected CoNLL-U, or a word and its tag a line"),
+        ("so on and on " + "and on " * 20, "", "a.txt, line 1: 44 words parted by blanks, 'so on "
+         "and on and on and on and on and on…'; expected CoNLL-U, or a word and its tag a line"),
+        ("天气很好\n", None, "a.txt, line 1: no tab in '天气很好'; expected CoNLL-U, 10 columns "
+         "parted by tabs"),
     ],
 )  # fmt: skip
 def test_malformed_lines_are_refused_by_number(text, column, message):

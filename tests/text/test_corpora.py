@@ -167,7 +167,7 @@ def test_bad_names_are_refused(tmp_path, name):
         add_corpus(name, ["python"])
     assert str(caught.value) == (
         f"bad corpus name {name!r}: use letters, digits, '.', '_' and '-', no dot in front, "
-        "no suffix .txt, .gz or .xz"
+        "no suffix .txt, .gz, .xz or .bz2"
     )
 
 

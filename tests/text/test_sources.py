@@ -1,5 +1,6 @@
 """Reading files: encodings, line ends, compression, folders, pipes."""
 
+import bz2
 import gzip
 import io
 import lzma
@@ -16,6 +17,8 @@ from charlm.base.errors import CorpusError
 from charlm.text import decoding, expanding, sources
 from charlm.text.corpora import open_corpus
 from charlm.text.sources import FileSource, read_source
+
+PACKED = [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
 
 
 def read(path, encoding_errors="strict"):
@@ -133,6 +136,7 @@ def test_replaced_and_skipped_bytes_are_counted_once(write):
         (b"\x01\x02\x03ab", "binary (mostly control bytes); expected UTF-8 text"),
         (gzip.compress(b"x"), "binary (gzip); give it the suffix .gz"),
         (lzma.compress(b"x"), "binary (xz); give it the suffix .xz"),
+        (bz2.compress(b"x"), "binary (bzip2); give it the suffix .bz2"),
         (b"PK\x03\x04zip", "binary (zip); expected UTF-8 text"),
         (b"\x7fELF...", "binary (ELF); expected UTF-8 text"),
         (b"\x89PNG....", "binary (PNG); expected UTF-8 text"),
@@ -146,7 +150,18 @@ def test_what_is_no_text_is_refused_by_name(write, data, problem, errors):
     assert str(caught.value) == f"{path}: {problem}"
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+@pytest.mark.parametrize(("suffix", "pack"), PACKED)
+def test_what_comes_packed_through_a_pipe_is_unpacked_on_the_way(monkeypatch, suffix, pack):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pack(b"x"))))
+    with pytest.raises(CorpusError) as caught:
+        open_corpus(["-"]).read()
+    kind = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2"}[suffix]
+    assert str(caught.value) == (
+        f"standard input: binary ({kind}); unpack it on the way: {kind} -dc FILE{suffix} | charlm …"
+    )
+
+
+@pytest.mark.parametrize(("suffix", "pack"), PACKED)
 def test_compressed_files_are_read_and_bounded(write, suffix, pack, monkeypatch):
     text = b"zip and unzip\n" * 1000
     path = write(pack(text) + pack(b"second part\n"), f"a.txt{suffix}")
@@ -178,7 +193,7 @@ def test_an_xz_file_that_asks_for_much_memory_is_refused(write, monkeypatch):
     )
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+@pytest.mark.parametrize(("suffix", "pack"), PACKED)
 @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"no" + data[2:]])
 def test_damaged_compressed_files_are_named(write, suffix, pack, damage):
     path = write(damage(pack(os.urandom(300).hex().encode())), f"a{suffix}")

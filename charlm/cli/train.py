@@ -12,7 +12,7 @@ from charlm.base.durations import format_duration, parse_duration
 from charlm.base.errors import ConfigError
 from charlm.base.processes import find_place
 from charlm.cli.command import Command
-from charlm.cli.completion import complete_corpus, complete_file
+from charlm.cli.completion import complete_corpus, complete_file, complete_model
 from charlm.cli.options import config_from, json_option, options_from
 from charlm.tasks.train_events import HeldOut, Planned, TrainEvent, TrainResult
 from charlm.training.config import TrainConfig
@@ -39,7 +39,10 @@ _STATUS = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
     help="files, folders, globs, - for stdin, or corpora by name (default: python)",
 )
 @click.option("-o", "--name", metavar="NAME", help="name of the model (default: from the corpus)")
-@options_from(TrainConfig, complete={"valid": complete_file, "test": complete_file})
+@options_from(
+    TrainConfig,
+    complete={"valid": complete_file, "test": complete_file, "vectors": complete_model},
+)
 @click.option(
     "--resume",
     is_flag=True,
@@ -64,6 +67,8 @@ def lm(
     Name nothing but the text, and sizes and rates follow from it, the machine and the time.
     Ctrl-C saves; --resume goes on. The word lm may be left out.
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on with a model, --overwrite replaces it: give one")
     config = config_from(TrainConfig, settings)
     _check_durations(config)
     place = find_place()
@@ -198,9 +203,10 @@ def held_out_words(held: HeldOut) -> str:
     """Return figures on held-out text as one line."""
     from charlm.render.tables import plural
 
+    unknown = f", {held.unknown_rate:.2%} unknown" if held.unknown_rate else ""
     return (
         f"{held.nats_per_token:.4f} nats a token, perplexity {held.perplexity:.4g}, "
-        f"{held.bits_per_char:.4f} bits a character ({plural(held.tokens, 'token')})"
+        f"{held.bits_per_char:.4f} bits a character ({plural(held.tokens, 'token')}{unknown})"
     )
 
 

@@ -50,6 +50,8 @@ def vectors(
 
     Then ask with charlm neighbors and charlm analogy. Ctrl-C saves; --resume goes on.
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on with a model, --overwrite replaces it: give one")
     config = config_from(VectorsTrainConfig, settings)
     if not corpus and not resume:
         raise click.UsageError("give a text: files, folders, - for stdin, or corpora by name")

@@ -20,6 +20,7 @@ from charlm.models.layers import rows_can
 from charlm.models.stack_steps import is_there
 from charlm.models.timing import seconds_per_window
 
+_NEEDS_CUDA = "{} needs CUDA; use --precision float32, bfloat16 or auto"
 CLEARLY = 1.1  # a later candidate has to be so much faster: own rows suffer least from company
 
 
@@ -34,6 +35,17 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if computes(torch) else "cpu"
     return torch.device(name)
+
+
+def require_machine(device: str, precision: str) -> None:
+    """Raise what a training on this machine would raise by its device or its precision alone.
+
+    Raises:
+        TaskError: as `choose_device` and `choose_arithmetic`.
+    """
+    if precision in GPU_ONLY and choose_device(device).type != "cuda":
+        raise TaskError(_NEEDS_CUDA.format(precision))
+    choose_device(device)
 
 
 def use_threads(count: int | None) -> int:
@@ -72,7 +84,7 @@ def choose_arithmetic(
     """
     cuda = model.output.bias.device.type == "cuda"
     if precision in GPU_ONLY and not cuda:
-        raise TaskError(f"{precision} needs CUDA; use --precision float32, bfloat16 or auto")
+        raise TaskError(_NEEDS_CUDA.format(precision))
     best: Arithmetic | None = None
     to_beat = float("inf")
     lack: RuntimeError | None = None

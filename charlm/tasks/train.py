@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError, TaskError
+from charlm.models.runtime import require_machine
 from charlm.store.checkpoint import load_model, load_resume
 from charlm.store.locate import require_valid_name
 from charlm.store.lock import FolderLock
@@ -79,6 +80,7 @@ def _begin(
         require_shareable(corpus_specs)
     if name is not None:
         require_free(model_folder(name), overwrite)
+    require_machine(config.device, config.precision)
     data = yield from read_data(corpus_specs, config)
     folder = model_folder(name or free_name(data.name, overwrite))
     yield from (Message(text=text, warning=True) for text in data.warnings)
@@ -123,7 +125,7 @@ def _resume(
         if found.warning:
             yield Message(text=found.warning, warning=True)
         saved = run_state(found.state, folder)
-        merged = merge(saved.config, config)
+        merged = merge(saved.config, config, saved.plan)
         stored = load_model(folder, weights=False)  # their damage is no loss: a state is there
         corpus = list(specs or saved.corpus)
         if group is not None:

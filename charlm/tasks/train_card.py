@@ -23,6 +23,9 @@ def model_card(
         f"- training: {training['steps']:,} steps, {training['epochs']:.3g} epochs, "
         f"{training['duration_seconds']:.0f} s on {training['device']} in {training['precision']}",
     ]
+    vectors = training.get("config", {}).get("vectors")
+    if vectors is not None:
+        lines.append(f"- words: begun with the vectors of {safe_text(vectors)}")
     lines += held_out_lines(training)
     verb = "embed" if backward else "sample"
     lines += ["", "```console", f'$ charlm {verb} -m {name} "…"', "```", ""]
@@ -35,9 +38,14 @@ def held_out_lines(training: dict[str, Any]) -> list[str]:
     return [
         f"- {part}: {held['nats_per_token']:.4f} nats a token, perplexity "
         f"{held['perplexity']:.4g}, {held['bits_per_char']:.4f} bits a character over "
-        f"{held['tokens']:,} tokens"
+        f"{held['tokens']:,} tokens{_unknown(held)}"
         for part, held in parts
     ]
+
+
+def _unknown(held: dict[str, Any]) -> str:
+    rate = held.get("unknown_rate")
+    return f", of which {rate:.2%} are unknown" if rate else ""
 
 
 def safe_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from charlm.base.config import to_json
@@ -13,31 +14,45 @@ from charlm.training.presets import architecture_settings, budget_of
 LIMITS = ("max_time", "epochs", "max_steps")
 
 
-def merge(old: TrainConfig, new: TrainConfig) -> TrainConfig:
+def merge(old: TrainConfig, new: TrainConfig, plan: Mapping[str, Any] | None = None) -> TrainConfig:
     """Return the old settings with those of the new that are not the defaults.
 
     One limit of the new takes the place of all limits of the old.
 
+    Args:
+        old: of the run that goes on.
+        new: what the user says now.
+        plan: what the run settled where the old left it open, as a plan's values.
+
     Raises:
-        ConfigError: if the new would change the text's units or the model's form.
+        ConfigError: if the new would change the text's units, the model's form or the draws.
     """
+    settled = _settled(plan or {})
     default = TrainConfig()
     given = {
         field.name: getattr(new, field.name)
         for field in dataclasses.fields(TrainConfig)
         if getattr(new, field.name) != getattr(default, field.name)
     }
-    fixed = [
-        f"--{name.replace('_', '-')} {value} (it is {getattr(old, name)})"
-        for name, value in given.items()
-        if name in architecture_settings() and value != getattr(old, name)
-    ]
+    keeps = (*architecture_settings(), "seed")
+    fixed = []
+    for name, value in given.items():
+        was = getattr(old, name)
+        was = settled.get(name) if was is None else was
+        if name in keeps and value != was:
+            fixed.append(f"--{name.replace('_', '-')} {value} (it is {was})")
     if fixed:
         raise ConfigError(
             f"a resumed training keeps its text and form; cannot change {', '.join(fixed)}"
         )
     freed = dict.fromkeys(LIMITS) if any(name in given for name in LIMITS) else {}
     return dataclasses.replace(old, **{**freed, **given})
+
+
+def _settled(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan's values by the names of settings."""
+    model = plan.get("model")
+    return {**(model if isinstance(model, dict) else {}), **plan}
 
 
 def changes(old: TrainConfig, new: TrainConfig) -> dict[str, list[Any]]:

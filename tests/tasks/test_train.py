@@ -143,6 +143,25 @@ def test_resume_refuses_a_changed_corpus(corpus, home):
         list(train_language_model([corpus], TrainConfig(), name="halfway", resume=True))
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"seed": 7}, "--seed 7 (it is 0)"), ({"batch_size": 3}, "--batch-size 3 (it is 4)")],
+)
+def test_resume_refuses_other_draws_and_tells_what_was_settled(corpus, changed, message):
+    interrupted(corpus)
+    with pytest.raises(ConfigError) as caught:
+        list(train_language_model([], TrainConfig(**changed), name="halfway", resume=True))
+    assert str(caught.value) == (
+        f"a resumed training keeps its text and form; cannot change {message}"
+    )
+
+
+def test_what_the_machine_lacks_is_told_before_a_folder_is_made(corpus, home):
+    with pytest.raises(TaskError, match="float16 needs CUDA"):
+        train(corpus, config(precision="float16", device="cpu"), name="half")
+    assert not (home / "checkpoints" / "half").exists()
+
+
 def test_resume_refuses_another_architecture_and_takes_another_rate(corpus):
     interrupted(corpus)
     changed = TrainConfig(hidden_size=32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -69,6 +70,7 @@ def lm(
     """
     if resume and overwrite:
         raise click.UsageError("--resume goes on with a model, --overwrite replaces it: give one")
+    _check_corpus(corpus, resumes=resume and name is None)
     config = config_from(TrainConfig, settings)
     _check_durations(config)
     place = find_place()
@@ -94,6 +96,20 @@ def lm(
         raise RuntimeError("the training ended without a result")
     _show_result(result, as_json=as_json)
     return exit_status(result)
+
+
+def _check_corpus(corpus: Sequence[str], *, resumes: bool) -> None:
+    """Raise `UsageError` where a kind of model, or the name of one, stands among the texts."""
+    group = click.get_current_context().parent
+    kinds = group.command.commands if group and isinstance(group.command, click.Group) else ()
+    for spec in corpus:
+        if spec in kinds and not Path(spec).exists():
+            raise click.UsageError(f"the kind comes first: charlm train {spec} …")
+    if resumes and len(corpus) == 1 and not Path(corpus[0]).exists():
+        from charlm.tasks.train_folder import model_folder
+
+        if "/" not in corpus[0] and model_folder(corpus[0]).is_dir():
+            raise click.UsageError(f"to go on with a model, say --resume --name {corpus[0]}")
 
 
 def follow(

@@ -190,3 +190,20 @@ def test_the_task_gets_what_the_line_says(train, line, specs, config, options):
 
 def test_a_run_without_a_result_failed(train):
     assert train(events=[])[0] == 1
+
+
+def test_a_kind_or_a_name_among_the_texts_is_told(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHARLM_HOME", str(tmp_path))
+    (tmp_path / "checkpoints" / "novel").mkdir(parents=True)
+    status, _, err = train("-o", "x", "ngram", "a.txt")
+    assert (status, err) == (
+        2, "charlm: the kind comes first: charlm train ngram …; try: charlm train lm --help\n"
+    )  # fmt: skip
+    status, _, err = train("--resume", "novel")
+    assert (status, err) == (
+        2,
+        "charlm: to go on with a model, say --resume --name novel; try: charlm train lm --help\n",
+    )
+    status, _, err = train("--resume", "--overwrite", "-o", "novel")
+    assert status == 2
+    assert "--resume goes on with a model, --overwrite replaces it" in err

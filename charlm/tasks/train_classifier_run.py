@@ -26,6 +26,7 @@ from charlm.tasks.train_classifier_layers import LayersTraining
 from charlm.tasks.train_classifier_linear import Linear, restore_linear, train_linear_branch
 from charlm.tasks.train_continue import nothing_done, require_same_words, words_checksum
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult
+from charlm.tasks.train_folder import lasting
 
 SAVE_SECONDS = 30.0
 _NO_LOGITS = np.zeros((0, 0), dtype=np.float32)  # where nothing is held out
@@ -209,7 +210,7 @@ class Run:
         state: dict[str, Any] = {
             "kind": KIND,
             "config": to_json(self.config),
-            "corpus": self.corpus,
+            "corpus": lasting(self.corpus),
             "sha256": self.data.sha256,
             "seconds": self._seconds,
         }

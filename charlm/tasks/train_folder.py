@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError
@@ -95,3 +97,16 @@ def _kind_of(state: Path) -> str:
         return ""
     found = values.get("kind", "lm") if isinstance(values, dict) else ""
     return found if isinstance(found, str) else ""
+
+
+def lasting(specs: Sequence[str]) -> list[str]:
+    """Return what a text is from as it is found from any folder; names of corpora stay.
+
+    Example:
+        >>> lasting(["python", "-", "/a/b.txt"])
+        ['python', '-', '/a/b.txt']
+    """
+    return [
+        str(Path.cwd() / spec) if Path(spec).exists() or glob.has_magic(spec) else spec
+        for spec in specs
+    ]

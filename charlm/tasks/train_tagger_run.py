@@ -30,6 +30,7 @@ from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_continue import nothing_done, require_same_words, words_checksum
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
+from charlm.tasks.train_folder import lasting
 from charlm.tasks.train_tagger_config import DEFAULT_EPOCHS, TaggerTrainConfig
 from charlm.tasks.train_tagger_data import Annotated, settle_form
 from charlm.tasks.train_tagger_vectors import open_given
@@ -255,7 +256,7 @@ class Run:
         state = {
             "kind": KIND,
             "config": to_json(self.config),
-            "corpus": self.corpus,
+            "corpus": lasting(self.corpus),
             "sha256": self.data.sha256,
             "words_sha256": words_checksum(self.words, self.parts),
             "seconds": self.clock.elapsed(),

@@ -21,7 +21,7 @@ from charlm.tasks.interrupt import Interrupts
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_continue import folder_to_resume, settings_to_resume, state_to_resume
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, VectorStep
-from charlm.tasks.train_folder import free_name, model_folder, require_free
+from charlm.tasks.train_folder import free_name, lasting, model_folder, require_free
 from charlm.tasks.train_vectors_build import AnyTrainer, build_trainer
 from charlm.tasks.train_vectors_config import VectorsTrainConfig
 from charlm.tasks.train_vectors_data import WordData, read_words
@@ -192,7 +192,7 @@ class _Run:
         state = {
             "kind": KIND,
             "config": to_json(self.config),
-            "corpus": self.corpus,
+            "corpus": lasting(self.corpus),
             "sha256": self.data.sha256,
             "seconds": self._seconds,
             "words": self._words,

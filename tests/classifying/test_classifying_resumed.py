@@ -1,6 +1,7 @@
 """A classifier whose training was stopped or killed goes on to the same classifier, bit by bit."""
 
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -213,3 +214,14 @@ def test_words_that_changed_are_refused(reviews, home, monkeypatch):
         run(reviews, "r", resume=True, epochs=9)
     del values["words_sha256"]  # as states had none before
     assert run(reviews, "r", resume=True, epochs=5)[-1].steps == 25
+
+
+def test_a_training_goes_on_from_another_folder(reviews, home, monkeypatch):
+    monkeypatch.setenv("CHARLM_HOME", str(home))
+    (home / "else").mkdir()
+    (home / "here.tsv").write_bytes(Path(reviews).read_bytes())
+    monkeypatch.chdir(home)
+    run("here.tsv", "r")
+    monkeypatch.chdir(home / "else")
+    longer = ClassifierTrainConfig(epochs=6)
+    assert list(train_classifier([], longer, name="r", resume=True))[-1].steps == 30

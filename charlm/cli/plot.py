@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from charlm.cli.choice import say_note
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_file, complete_model
 from charlm.cli.options import Word, json_option
 from charlm.render.console import out
 
-_MEASURES = ("bits-per-char", "loss", "learning-rate", "grad-norm", "speed")
+_MEASURES = ("bits-per-char", "loss", "accuracy", "learning-rate", "grad-norm", "speed")
 _SUFFIXES = (".png", ".svg", ".html")
 
 
@@ -29,9 +30,8 @@ _SUFFIXES = (".png", ".svg", ".html")
 @click.option(
     "--measure",
     type=Word(_MEASURES),
-    default="bits-per-char",
-    show_default=True,
-    help="what to draw",
+    default=None,
+    help="what to draw (default: the first of these that the models have)",
 )
 @click.option(
     "--output",
@@ -40,24 +40,24 @@ _SUFFIXES = (".png", ".svg", ".html")
     help="picture instead: .png, .svg or .html",
 )
 @json_option
-def plot(name: tuple[str, ...], measure: str, output: str | None, as_json: bool) -> None:
+def plot(name: tuple[str, ...], measure: str | None, output: str | None, as_json: bool) -> None:
     """Draw the loss curves of models."""
     if output is not None and Path(output).suffix.lower() not in _SUFFIXES:
         raise click.UsageError(f"--output must end in {', '.join(_SUFFIXES)}, got {output!r}")
-    from charlm.tasks.plot import MEASURES, read_curves
+    from charlm.tasks.plot import read_curves
 
-    curves = read_curves(name or [None], measure)
+    found = read_curves(name or [None], measure)
+    say_note(found.note)
     if as_json:
         from charlm.render.machine import emit
 
-        for curve in curves:
-            emit({**dataclasses.asdict(curve), "measure": measure})
+        for curve in found.curves:
+            emit({**dataclasses.asdict(curve), "measure": found.measure})
         return
     from charlm.render.plots import draw, save_picture
 
-    title = MEASURES[measure][2]
     if output is None:
-        draw(curves, title)
+        draw(found.curves, found.title)
         return
-    save_picture(curves, title, Path(output))
+    save_picture(found.curves, found.title, Path(output))
     out(f"wrote {output}")

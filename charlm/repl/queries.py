@@ -124,10 +124,10 @@ def _analogy(session: Session, rest: str, options: Options) -> None:
 @command("plot", "[NAME]…", "draw loss curves of this model or of others", completes="model")
 def _plot(session: Session, rest: str, _: Options) -> None:
     from charlm.render.plots import draw
-    from charlm.tasks.plot import MEASURES, read_curves
+    from charlm.tasks.plot import read_curves
 
-    names = split_words(rest) or [str(session.opened().folder)]
-    draw(read_curves(names, "bits-per-char"), MEASURES["bits-per-char"][2])
+    plot = read_curves(split_words(rest) or [str(session.opened().folder)])
+    draw(plot.curves, plot.title)
 
 
 def _open_space(session: Session, name: str | None) -> OpenSpace:

@@ -64,7 +64,9 @@ def require_valid_name(name: str) -> str:
     return name
 
 
-def find_model(name_or_folder: str | None, kinds: Container[str] | None = None) -> Found:
+def find_model(
+    name_or_folder: str | None, kinds: Container[str] | None = None, *, choose: str = "--model"
+) -> Found:
     """Return the model folder that is meant.
 
     Args:
@@ -72,12 +74,13 @@ def find_model(name_or_folder: str | None, kinds: Container[str] | None = None) 
             `checkpoints/`, else a model folder right here, else a bundled model. None: the newest
             readable model under `checkpoints/`, else the bundled one.
         kinds: kinds that the newest may be of; None for any. A named model is not asked.
+        choose: what names a model where this is asked, to be told where nobody did.
 
     Raises:
         CheckpointError: if there is none; the message names a near one.
     """
     if name_or_folder is None:
-        return _find_newest(kinds)
+        return _find_newest(kinds, choose)
     if _is_path(name_or_folder):
         return Found(folder=_find_path(name_or_folder))
     if not is_valid_name(name_or_folder):
@@ -141,22 +144,22 @@ def newest_models() -> Iterator[tuple[Path, str]]:
             yield folder, kind
 
 
-def told_choice(folder: Path, why: str = "") -> str:
+def told_choice(folder: Path, why: str = "", *, choose: str = "--model") -> str:
     """Return how a message says which model was taken where nobody named one."""
     from charlm.store.summary import read_summary  # only here: off the way of named models
 
     newest = f"the newest model in {_shown()}{why}"
     state = ", not trained to its end" if read_summary(folder).unfinished else ""
-    return f"using {folder.name!r}, {newest}{state} (choose with --model)"
+    return f"using {folder.name!r}, {newest}{state} (choose with {choose})"
 
 
-def _find_newest(kinds: Container[str] | None) -> Found:
+def _find_newest(kinds: Container[str] | None, choose: str) -> Found:
     for folder, kind in newest_models():
         if kinds is None or kind in kinds:
-            return Found(folder=folder, how=told_choice(folder))
+            return Found(folder=folder, how=told_choice(folder, choose=choose))
     fallback = BUNDLED / DEFAULT_BUNDLED
     if _holds_model(fallback) and (kinds is None or _kind(fallback) in kinds):
-        how = f"using {fallback.name!r}, which comes with charlm (choose with --model)"
+        how = f"using {fallback.name!r}, which comes with charlm (choose with {choose})"
         return Found(folder=fallback, how=how)
     raise CheckpointError(f"no model of this kind in {_shown()}; charlm train makes one")
 

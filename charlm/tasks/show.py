@@ -33,7 +33,7 @@ def show_model(name: str | None) -> ModelFacts:
     Raises:
         CheckpointError: if there is none, or it is damaged.
     """
-    found = find_model(name)
+    found = find_model(name, choose="NAME")
     stored = load_model(found.folder)
     return ModelFacts(
         name=found.folder.resolve().name,

@@ -234,7 +234,9 @@ def test_lists_tell_the_form_and_curves_are_drawn(charlm, reviews, home):
     forms = [json.loads(line) for line in charlm("models", "--json")[1].splitlines()]
     told = {one["name"]: one["model"] for one in forms}
     assert (told["few"], told["both"]) == ("n-grams", "1 x 64 LSTM")
-    curves = read_curves(["both"], "loss")
+    plot = read_curves(["both"])
+    curves = plot.curves
+    assert (plot.measure, plot.title) == ("loss", "nats per text")
     assert [curve.label for curve in curves] == ["both train", "both valid"]
     assert curves[1].steps == (2.0, 4.0)
 

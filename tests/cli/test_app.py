@@ -160,7 +160,8 @@ def test_help_of_a_group_lists_its_commands(charlm):
         (
             ("plot", "--measure", "los"),
             "charlm: invalid value for '--measure': 'los' is not one of bits-per-char, loss, "
-            "learning-rate, grad-norm, speed (did you mean 'loss'?); try: charlm plot --help\n",
+            "accuracy, learning-rate, grad-norm, speed (did you mean 'loss'?); "
+            "try: charlm plot --help\n",
         ),
         (
             ("plot", "--output", "x.pdf"),

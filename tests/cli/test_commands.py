@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -367,6 +368,88 @@ def test_plot_without_records_says_so(charlm, tiny):
     (tiny / "checkpoints/tiny/metrics.jsonl").unlink()
     message = "charlm: tiny: no figures of a training in metrics.jsonl, so none to draw\n"
     assert charlm("plot", "tiny") == (1, "", message)
+
+
+LM = (
+    '{"kind": "step", "step": 1, "bits_per_char": 3.0, "loss": 2.0}\n'
+    '{"kind": "valid", "step": 1, "bits_per_char": 3.5, "nats_per_token": 2.5}\n'
+)
+TAGGER = (
+    '{"kind": "step", "step": 1, "loss": 4.0, "words_per_second": 9.0}\n'
+    '{"kind": "valid", "step": 1, "accuracy": 0.5}\n'
+)
+VECTORS = '{"kind": "step", "step": 7, "loss": 2.5, "words_per_second": 9.0}\n'
+CLASSIFIER = '{"kind": "valid", "step": 1, "accuracy": 0.75, "nats_per_text": 0.5}\n'
+
+
+@pytest.fixture
+def with_metrics(home, save_tiny):
+    """Save a model that has written these records."""
+
+    def save(name, metrics):
+        save_tiny(home / "checkpoints" / name)
+        (home / "checkpoints" / name / "metrics.jsonl").write_text(metrics)
+
+    save("ta", TAGGER)
+    save("ve", VECTORS)
+    save("cl", CLASSIFIER)
+    save("lm", LM)
+
+
+@pytest.mark.parametrize(
+    ("line", "title", "legend"),
+    [
+        (("lm",), "bits per character", ["lm train: 3", "lm valid: 3.5"]),
+        (("ta",), "loss", ["ta train: 4"]),
+        (("ve",), "loss", ["ve train: 2.5"]),
+        (("cl",), "nats per text", ["cl valid: 0.5"]),
+        (("lm", "ve"), "loss", ["lm train: 2", "lm valid: 2.5", "ve train: 2.5"]),
+        (("lm", "--measure", "loss"), "nats per token", ["lm train: 2", "lm valid: 2.5"]),
+        (("ta", "--measure", "speed"), "words per second", ["ta train: 9"]),
+        (("ta", "cl", "--measure", "accuracy"), "accuracy", ["ta valid: 0.5", "cl valid: 0.75"]),
+    ],
+)
+def test_plot_draws_what_models_of_a_kind_have(charlm, with_metrics, line, title, legend):
+    status, out, err = charlm("plot", *line)
+    lines = out.splitlines()
+    assert (status, err, lines[0]) == (0, "", title)
+    shown = [re.sub("^. (.*): lowest .*, last (.*)$", r"\1: \2", one) for one in lines]
+    assert shown[-len(legend) :] == legend
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            ("ta", "--measure", "bits-per-char"),
+            "ta: no bits-per-char in its metrics.jsonl; it has loss, accuracy, speed",
+        ),
+        (
+            ("lm", "cl", "--measure", "speed"),
+            "lm: no speed in its metrics.jsonl; it has bits-per-char, loss",
+        ),
+    ],
+)
+def test_plot_names_the_measures_there_are(charlm, with_metrics, line, message):
+    assert charlm("plot", *line) == (1, "", f"charlm: {message}\n")
+
+
+def test_models_that_have_no_measure_in_common_are_told(charlm, with_metrics, home):
+    rate = '{"kind": "step", "step": 1, "learning_rate": 4.0}\n'
+    (home / "checkpoints" / "ve" / "metrics.jsonl").write_text(rate)
+    assert charlm("plot", "ta", "ve") == (
+        1,
+        "",
+        "charlm: no measure that all of these models have, so none to draw together: "
+        "ta has loss, accuracy, speed; ve has learning-rate\n",
+    )
+
+
+@pytest.mark.parametrize("line", [("plot",), ("show",)])
+def test_where_a_name_is_no_option_the_note_says_so(charlm, tiny, line):
+    note = NOTE.format(home=tiny).replace("--model", "NAME")
+    status, _, err = charlm(*line)
+    assert (status, err) == (0, note)
 
 
 @pytest.mark.parametrize(

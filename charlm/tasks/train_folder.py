@@ -107,6 +107,10 @@ def lasting(specs: Sequence[str]) -> list[str]:
         ['python', '-', '/a/b.txt']
     """
     return [
-        str(Path.cwd() / spec) if Path(spec).exists() or glob.has_magic(spec) else spec
+        str(Path.cwd() / spec) if _is_place(spec) else spec
         for spec in specs
     ]
+
+
+def _is_place(spec: str) -> bool:
+    return spec != "-" and (Path(spec).exists() or glob.has_magic(spec))

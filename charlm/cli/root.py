@@ -52,9 +52,15 @@ _COMMANDS = (
     Late("analogy", "analogy:analogy", "find what C is to, as A is to B"),
     _group(
         "vectors",
-        "evaluate, cluster, draw and convert word vectors",
+        "evaluate, cluster, compare, draw and convert word vectors",
         Late("evaluate", "vectors:evaluate", "measure word vectors on analogies and similarities"),
         Late("cluster", "vectors:cluster", "group words whose vectors point the same way"),
+        Late(
+            "shift",
+            "vectors_shift:shift",
+            "find words that mean something else in another model",
+        ),
+        Late("bias", "vectors_bias:bias", "measure what words are associated with others"),
         Late("plot", "vectors:plot", "draw words on a plane, near ones together"),
         Late("convert", "vectors:convert", "write word vectors in another form"),
     ),

@@ -115,8 +115,10 @@ class Space:
         wanted = min(top_n + len(without), len(scores))
         if wanted < 1:
             return []
-        rows = np.argpartition(-scores, wanted - 1)[:wanted]
-        rows = rows[np.lexsort((rows, -scores[rows]))]
+        least = -np.partition(-scores, wanted - 1)[wanted - 1]
+        # all that are as good as the last, of which the earlier go first; NaN is good for nothing
+        rows = np.flatnonzero(scores >= least) if least == least else np.arange(len(scores))
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
         found = [int(row) for row in rows if int(row) not in without][:top_n]
         return [Neighbor(self.words[row], float(scores[row])) for row in found]
 

@@ -175,6 +175,13 @@ LINES = [
     ["analogy", "-m", "points", "the", "cat", NAME],
     ["vectors", "evaluate", f"{NAME}.pairs", "-m", "points"],
     ["vectors", "cluster", "-m", "points", "--clusters", "3"],
+    ["vectors", "shift", "points", "points", "--min-count", "0"],
+    ["vectors", "shift", "points", "points", EVIL[0], TEXT, NAME],
+    [
+        *("vectors", "bias", "-m", "points", "--targets-a", EVIL[0], "--targets-b", f"the,{NAME}"),
+        *("--attributes-a", "cat", "--attributes-b", f"sat,{EVIL[1]}"),
+    ],
+    ["vectors", "bias", "-m", "points", "--direction", f"the,{EVIL[0]}", "cat", EVIL[1], NAME],
     ["vectors", "plot", "-m", "points"],
     ["vectors", "convert", "points", f"{NAME}.made"],
     ["vectors", "convert", f"{NAME}.txt", "-o", NAME],

@@ -102,3 +102,13 @@ def test_every_token_gets_a_name_of_its_own(tokens):
     names = distinct_names(tokens)
     assert len(set(names)) == len(tokens)
     assert not any("\n" in name for name in names)
+
+
+def test_of_words_as_near_the_earlier_ones_are_told():
+    names = [f"w{number}" for number in range(40)]
+    space = Space(Words.of(names), np.ones((40, 2), dtype=np.float32))
+    found = space.nearest(np.ones(2, dtype=np.float32), 3, without={1})
+    assert [one.word for one in found] == ["w0", "w2", "w3"]
+    scores = np.array([np.nan, 0.5, np.nan, 1.0])
+    assert [one.word for one in space.best(scores, 2)] == ["w3", "w1"]
+    assert [one.word for one in space.best(scores, 3)] == ["w3", "w1", "w0"]

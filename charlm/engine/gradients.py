@@ -8,7 +8,7 @@ gradient does not reach back beyond the span: the state that comes in is a given
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,45 @@ def zero_state(config: LanguageModelConfig, dtype: Any = np.float32) -> State:
     ]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class LayerGradient:
+    """The gradient of one layer, as `walk_back` finds it.
+
+    Attributes:
+        index: of the layer, from 0.
+        d_out: of its hidden states by way of all that stands above it, (time, hidden) or 0.
+        d_given: of what its gates got from the layer below, (time, gates).
+        d_hh: of its recurrent weights.
+        d_bias_hn: of the bias that only one form of the GRU has.
+        d_x: of its inputs, (time, inputs).
+    """
+
+    index: int
+    d_out: Any
+    d_given: FloatArray
+    d_hh: FloatArray
+    d_bias_hn: FloatArray | None
+    d_x: FloatArray
+
+
 def forward(
     config: LanguageModelConfig, weights: Mapping[str, Any], ids: IdArray, state: State
 ) -> Tape:
     """Return the results of reading ids (time,) after `state`, which stays as it is."""
+    layers, features, after = run_layers(config, weights, ids, state)
+    projected, log_probs = read_out(config, weights, features)
+    return Tape(ids, layers, features, projected, log_probs, after)
+
+
+def run_layers(
+    config: LanguageModelConfig, weights: Mapping[str, Any], ids: IdArray, state: State
+) -> tuple[list[tuple[FloatArray, tuple[FloatArray, ...]]], FloatArray, State]:
+    """Return of each layer its inputs and arrays, then what the output layer reads, and the state.
+
+    The first array of a cell is its hidden state before each step and after the last,
+    (time + 1, hidden). An LSTM's second is its cell, in the same way, and the third its gates;
+    the second of a GRU is its gates.
+    """
     embedded = weights["embedding.weight"][ids]
     layers, outputs, x = [], [], embedded
     after: State = []
@@ -74,11 +109,18 @@ def forward(
         x = h[1:]
         outputs.append(x)
     features = np.concatenate(outputs, axis=1) if config.skip else x
+    return layers, features, after
+
+
+def read_out(
+    config: LanguageModelConfig, weights: Mapping[str, Any], features: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the features behind the projection, if there is one, and log p of every token."""
     projected = features @ weights["projection.weight"].T if config.has_projection else features
     logits = projected @ _output_weight(config, weights).T + weights["output.bias"]
     logits -= logits.max(axis=1, keepdims=True)
     logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    return Tape(ids, layers, features, projected, logits, after)
+    return projected, logits
 
 
 def backward(
@@ -90,14 +132,13 @@ def backward(
     their order: most others are zero.
     """
     grads: Weights = {}
-    d_logits = np.exp(tape.log_probs)
-    d_logits[np.arange(len(targets)), targets] -= 1
+    d_logits, d_projected = back_to_output(config, weights, tape.log_probs, targets)
     d_output = d_logits.T @ tape.projected
     grads["output.bias"] = d_logits.sum(axis=0)
-    d_features = d_logits @ _output_weight(config, weights)
+    d_features = d_projected
     if config.has_projection:
-        grads["projection.weight"] = d_features.T @ tape.features
-        d_features = d_features @ weights["projection.weight"]
+        grads["projection.weight"] = d_projected.T @ tape.features
+        d_features = d_projected @ weights["projection.weight"]
     d_embedded = _backward_layers(config, weights, tape, d_features, grads)
     if config.tie_weights:
         whole = np.zeros_like(weights["embedding.weight"])
@@ -110,6 +151,15 @@ def backward(
     return grads
 
 
+def back_to_output(
+    config: LanguageModelConfig, weights: Mapping[str, Any], log_probs: FloatArray, targets: IdArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the gradients of the logits and of what the output matrix is multiplied with."""
+    d_logits = np.exp(log_probs)
+    d_logits[np.arange(len(targets)), targets] -= 1
+    return d_logits, d_logits @ _output_weight(config, weights)
+
+
 def _backward_layers(
     config: LanguageModelConfig,
     weights: Mapping[str, Any],
@@ -118,32 +168,48 @@ def _backward_layers(
     grads: Weights,
 ) -> FloatArray:
     """Fill in the gradients of all layers, and return that of the embedded ids."""
-    size = config.hidden_size
     d_embedded: Any = 0
+    for found in walk_back(config, weights, tape.layers, d_features):
+        name = f"layers.{found.index}"
+        grads[f"{name}.weight_ih"] = found.d_given.T @ tape.layers[found.index][0]
+        grads[f"{name}.weight_hh"] = found.d_hh
+        grads[f"{name}.bias"] = found.d_given.sum(axis=0)
+        if found.d_bias_hn is not None:
+            grads[f"{name}.bias_hn"] = found.d_bias_hn
+        if found.index == 0:
+            d_embedded = d_embedded + found.d_x
+        elif config.skip:
+            d_embedded = d_embedded + found.d_x[:, config.hidden_size :]
+    return np.asarray(d_embedded)
+
+
+def walk_back(
+    config: LanguageModelConfig,
+    weights: Mapping[str, Any],
+    layers: list[tuple[FloatArray, tuple[FloatArray, ...]]],
+    d_features: FloatArray,
+) -> Iterator[LayerGradient]:
+    """Yield the gradients of the layers, the last first.
+
+    Args:
+        layers: as `run_layers` left them.
+        d_features: the gradient of what the output layer reads, (time, features).
+    """
+    size = config.hidden_size
     d_above: Any = 0
     for index in reversed(range(config.num_layers)):
-        name = f"layers.{index}"
         d_out = d_above
         if config.skip:
             d_out = d_out + d_features[:, index * size : (index + 1) * size]
         elif index == config.num_layers - 1:
             d_out = d_features
-        x, kept = tape.layers[index]
         run = _BACKWARD[config.cell, config.reset if config.cell == "gru" else ""]
-        d_given, d_hh, d_bias_hn = run(d_out, kept, weights[f"{name}.weight_hh"])
-        grads[f"{name}.weight_ih"] = d_given.T @ x
-        grads[f"{name}.weight_hh"] = d_hh
-        grads[f"{name}.bias"] = d_given.sum(axis=0)
-        if d_bias_hn is not None:
-            grads[f"{name}.bias_hn"] = d_bias_hn
-        d_x = d_given @ weights[f"{name}.weight_ih"]
-        if index == 0:
-            d_embedded = d_embedded + d_x
-        elif config.skip:
-            d_above, d_embedded = d_x[:, :size], d_embedded + d_x[:, size:]
-        else:
-            d_above = d_x
-    return np.asarray(d_embedded)
+        d_given, d_hh, d_bias_hn = run(
+            d_out, layers[index][1], weights[f"layers.{index}.weight_hh"]
+        )
+        d_x = d_given @ weights[f"layers.{index}.weight_ih"]
+        yield LayerGradient(index, d_out, d_given, d_hh, d_bias_hn, d_x)
+        d_above = d_x[:, :size]
 
 
 def _output_weight(config: LanguageModelConfig, weights: Mapping[str, Any]) -> Any:

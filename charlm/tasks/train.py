@@ -20,6 +20,7 @@ from charlm.tasks.train_folder import (
     require_free,
 )
 from charlm.tasks.train_group import join_group, require_shareable
+from charlm.tasks.train_lm_vectors import Table, open_vectors
 from charlm.tasks.train_merge import merge
 from charlm.tasks.train_pair import go_on, train_pair
 from charlm.tasks.train_run import Run
@@ -81,14 +82,20 @@ def _begin(
     if name is not None:
         require_free(model_folder(name), overwrite)
     require_machine(config.device, config.precision)
+    vectors = open_vectors(config)
     data = yield from read_data(corpus_specs, config)
     folder = model_folder(name or free_name(data.name, overwrite))
     yield from (Message(text=text, warning=True) for text in data.warnings)
+    given: Table | None = None
+    if vectors is not None:
+        given, told = vectors.table(data.tokenizer)
+        yield Message(text=told)
+    del vectors  # which may be large
     if dry_run:
-        yield Run(folder, data, config, list(corpus_specs)).plan()
+        yield Run(folder, data, config, list(corpus_specs), given=given).plan()
         return
     with FolderLock(folder) as lock:
-        run = Run(folder, data, config, list(corpus_specs), lock)
+        run = Run(folder, data, config, list(corpus_specs), lock, given=given)
         first = _start(run, group, replaces=overwrite and is_taken(folder))
         yield from train_pair(run, first)
 

@@ -15,11 +15,13 @@ from charlm.base.processes import find_place
 from charlm.engine.config import LanguageModelConfig, describe
 from charlm.models.arithmetic import Arithmetic
 from charlm.models.chunked_loss import PART_BYTES
+from charlm.models.given_rows import begin_with, hold_rows
 from charlm.models.language_model import LanguageModel
 from charlm.models.memory import is_lack_of_memory, largest_that_fits
 from charlm.models.runtime import choose_arithmetic, choose_device, use_threads
 from charlm.tasks.train_data import TrainData
 from charlm.tasks.train_events import Planned
+from charlm.tasks.train_lm_vectors import Table, shaped
 from charlm.tasks.train_memory import memory_errors
 from charlm.tasks.train_state import RunState
 from charlm.training.batches import Streams
@@ -74,8 +76,13 @@ class Form(NamedTuple):
     threads: int
 
 
-def build_new(data: TrainData, config: TrainConfig) -> Built:
+def build_new(data: TrainData, config: TrainConfig, given: Table | None = None) -> Built:
     """Settle sizes and rates for this text and machine, and build; measures for some seconds.
+
+    Args:
+        data: the text.
+        config: what the user said.
+        given: vectors by token that the embedding begins with; zeros for none.
 
     Raises:
         TaskError: if the machine lacks the device, the precision or the memory.
@@ -83,16 +90,17 @@ def build_new(data: TrainData, config: TrainConfig) -> Built:
     device, threads = choose_device(config.device), use_threads(config.threads)
     place = find_place()
     processes = place.size if place else 1
+    form = shaped(config, given)
     plan = plan_run(
-        config,
+        form,
         vocab_size=data.tokenizer.vocab_size,
         train_tokens=len(data.train.ids),
         chars_per_token=data.train.chars_per_token,
-        operations_per_second=processes * _operations_per_second(data, config, device),
+        operations_per_second=processes * _operations_per_second(data, form, device),
         device=device.type,
     )
     _require_memory(plan, data.train.held_bytes, config, device)
-    trainer = _build_trainer(plan, data, config, device)
+    trainer = _build_trainer(plan, data, config, device, given)
     tried: list[Arithmetic] = []
     arithmetic = _choose(plan, trainer, config, tried)
     arithmetic.apply(trainer.model)
@@ -150,8 +158,11 @@ def build_as(
     values: dict[str, Any],
     arithmetic: Arithmetic,
     threads: int | None,
+    given: Table | None = None,
 ) -> Built:
     """Build by a plan's values, as `Plan.to_values` gives them; nothing is measured or chosen.
+
+    Vectors are given where training begins: what goes on brings its rows with it.
 
     Raises:
         TaskError, CheckpointError: as `build_again`.
@@ -160,7 +171,7 @@ def build_as(
     plan = Plan.from_values(values, config)
     _require_sane(plan, data.tokenizer.vocab_size)
     _require_memory(plan, data.train.held_bytes, config, device)
-    trainer = _build_trainer(plan, data, config, device)
+    trainer = _build_trainer(plan, data, config, device, given)
     arithmetic.apply(trainer.model)
     return Built(
         plan=plan,
@@ -237,7 +248,11 @@ def _measured(plan: Plan, config: TrainConfig, device: torch.device) -> Arithmet
 
 
 def _build_trainer(
-    plan: Plan, data: TrainData, config: TrainConfig, device: torch.device
+    plan: Plan,
+    data: TrainData,
+    config: TrainConfig,
+    device: torch.device,
+    given: Table | None,
 ) -> Trainer:
     model = LanguageModel(plan.model, plan.dropouts)
     model.initialise(torch.Generator().manual_seed(config.seed), config.forget_bias)
@@ -245,6 +260,10 @@ def _build_trainer(
         # A few dozen characters are learnt at once; in long runs they did better from zero.
         model.expect(torch.from_numpy(_log_frequencies(data.train.ids, plan.model.vocab_size)))
     model.to(device)
+    if given is not None:
+        learns = begin_with(model, torch.from_numpy(given))
+        if config.freeze_vectors:
+            hold_rows(model, learns)
     if config.softmax == "sampled":
         expected = _log_frequencies(data.train.ids, plan.model.vocab_size)
         model.sample_outputs(torch.from_numpy(expected), config.softmax_samples)

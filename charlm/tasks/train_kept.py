@@ -42,6 +42,7 @@ class Kept:
         best: loss, step and weights of the best look; None before the first.
         history: what happened, a line each.
         ends: whether the run has come to its end.
+        carried: arrays that every state has beside those of the training, as they are.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Kept:
         self.best: tuple[float, int, Arrays] | None = None
         self.history: list[dict[str, Any]] = []
         self.ends = False
+        self.carried: Arrays = {}
         self._snapshot = Snapshot()
 
     def note(self, what: str, changed: dict[str, Any] | None = None) -> None:
@@ -133,7 +135,7 @@ class Kept:
         }
 
     def _state(self, marks: Marks) -> State:
-        arrays = dict(self._snapshot.arrays)
+        arrays = self._snapshot.arrays | self.carried
         if self.best is not None:
             arrays |= {f"best.{name}": array for name, array in self.best[2].items()}
         state = RunState(

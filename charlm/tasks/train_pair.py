@@ -67,7 +67,8 @@ def _train_backward(forward: Run, *, forward_trained: bool) -> Iterator[TrainEve
     if folder.is_symlink():
         raise CheckpointError(f"{folder} is a symbolic link; expected a folder")
     with FolderLock(folder) as lock:
-        run = Run(folder, data, config, specs, lock, direction="backward")
+        given = forward.given
+        run = Run(folder, data, config, specs, lock, direction="backward", given=given)
         found = load_resume(folder)
         saved = None if found is None else run_state(found.state, folder)
         if found is None or saved is None or saved.sha256 != data.sha256:

@@ -39,6 +39,7 @@ from charlm.tasks.train_events import (
 )
 from charlm.tasks.train_group import lead, status_of
 from charlm.tasks.train_kept import Kept, Marks
+from charlm.tasks.train_lm_vectors import KEPT, Table, table_of
 from charlm.tasks.train_memory import memory_errors
 from charlm.tasks.train_save import Saver
 from charlm.tasks.train_state import RunState
@@ -82,13 +83,25 @@ class Run:
         lock: FolderLock | None = None,
         *,
         direction: str = "",
+        given: Table | None = None,
     ) -> None:
-        """Hold what is given; `direction` says which of a pair this is, if it is one's."""
+        """Hold what is given.
+
+        Args:
+            folder: of the model.
+            data: its text.
+            config: what the user said.
+            corpus_specs: where the text is from, as the user said it.
+            lock: of the folder, held; None where nothing is saved.
+            direction: which of a pair this is, if it is one's.
+            given: vectors by token that the embedding begins with; zeros for none.
+        """
         self.folder, self.data, self.config, self.corpus_specs = folder, data, config, corpus_specs
         self.lock = lock
         self.direction = direction or ("forward" if config.bidirectional else "")
         self.name = (folder.parent if self.direction == "backward" else folder).name
         self.seconds = budget_of(config).seconds
+        self.given = given
         self.window, self.rate = LossWindow(), Rate()
         self.log_every = 1
         self.looks = Looks(config.eval_every)
@@ -98,14 +111,15 @@ class Run:
     def plan(self, saved: RunState | None = None) -> Planned:
         """Settle everything: sizes, rates, arithmetic; measure this machine unless resumed."""
         if saved is None:
-            self.built = build_new(self.data, self.config)
+            self.built = build_new(self.data, self.config, self.given)
         else:
             self.built = build_again(self.data, self.config, saved)
         return self._planned()
 
     def plan_as(self, form: Form) -> Planned:
         """Settle everything as another run did, of the same model on other ids."""
-        self.built = build_as(self.data, self.config, form.plan, form.arithmetic, form.threads)
+        settled = form.plan, form.arithmetic, form.threads
+        self.built = build_as(self.data, self.config, *settled, self.given)
         return self._planned()
 
     def form(self) -> Form:
@@ -127,7 +141,15 @@ class Run:
         self.kept = Kept(
             saver, self.built, self.data, self.config, self.corpus_specs, self.direction
         )
+        self._keep_given()
         return planned(self.name, self.data, self.config, self.built)
+
+    def _keep_given(self) -> None:
+        """Keep given vectors, here and in every state, where the other half is to have them too."""
+        if self.direction != "forward":
+            self.given = None
+        elif self.given is not None:
+            self.kept.carried = {KEPT: self.given}
 
     def prepare(self, *, replaces: bool) -> None:
         """Begin anew.
@@ -148,6 +170,10 @@ class Run:
     def restore(self, arrays: Arrays, saved: RunState, changed: dict[str, Any]) -> None:
         """Go on from a saved state; `changed` settings join the history."""
         unpack(self.trainer, arrays, saved.trainer)
+        if self.direction == "forward" and self.config.vectors is not None:
+            form = self.built.plan.model
+            self.given = table_of(arrays, form.vocab_size, form.embedding_dim)
+            self._keep_given()
         self.clock = Clock(saved.elapsed)
         self.log_every = saved.log_every
         self.window = LossWindow(*saved.window)

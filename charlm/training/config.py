@@ -49,6 +49,10 @@ class TrainConfig:
     hidden_size: int | None = setting(None, "units of a layer", ge=1, le=65_536)
     num_layers: int | None = setting(None, "recurrent layers", ge=1, le=64)
     embedding_dim: int | None = setting(None, "size of a token's embedding", ge=1, le=65_536)
+    vectors: str | None = setting(
+        None, "word vectors that the embedding begins with: a model's name, or a file (word models)"
+    )
+    freeze_vectors: bool = setting(False, "leave those vectors as they are; other rows learn")
     skip: bool | None = setting(None, "skip connections between layers")
     tie_weights: bool | None = setting(None, "share the embedding with the output")
     forget_bias: float = setting(
@@ -118,6 +122,14 @@ class TrainConfig:
         pointless = [
             (self.reset != "after" and self.cell != "gru", "--reset is for --cell gru"),
             (self.forget_bias != 0.0 and self.cell != "lstm", "--forget-bias is for --cell lstm"),
+            (
+                self.freeze_vectors and self.vectors is None,
+                "--freeze-vectors is for the vectors of --vectors",
+            ),
+            (
+                self.freeze_vectors and bool(self.tie_weights),
+                "--tie-weights would train what --freeze-vectors keeps; leave one of them out",
+            ),
             (
                 self.tokenizer == "byte" and (self.vocab_size or self.min_count),
                 "bytes are always 256: leave out --vocab-size and --min-count",

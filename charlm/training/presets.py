@@ -254,5 +254,6 @@ def architecture_settings() -> tuple[str, ...]:
     """Return the names of the settings that a resumed run may not change."""
     form = ("cell", "reset", "hidden_size", "num_layers", "embedding_dim", "skip", "tie_weights")
     text = ("tokenizer", "vocab_size", "min_count", "lowercase")
-    fixed = (*text, *form, "batch_size", "bptt", "bidirectional")
+    begun = ("vectors", "freeze_vectors")
+    fixed = (*text, *form, *begun, "batch_size", "bptt", "bidirectional")
     return tuple(name for name in fixed if name in settings_of(TrainConfig))

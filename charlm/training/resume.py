@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from charlm.base.errors import CheckpointError
+from charlm.models.given_rows import hold_rows
 from charlm.models.language_model import LanguageModel
 from charlm.store.tensors import LARGEST
 from charlm.training.config import MOST_STEPS
@@ -79,6 +80,8 @@ def _tensors(trainer: Trainer) -> Iterator[tuple[str, torch.Tensor]]:
     for index, parameter in enumerate(_parameters(trainer)):
         for key, value in trainer.optimizer.state.get(parameter, {}).items():
             yield f"optimizer.{index}.{key}", torch.as_tensor(value)
+    if trainer.model.learns is not None:
+        yield "learns", trainer.model.learns
     if trainer.averages is not None:
         for index, average in enumerate(trainer.averages.averages):
             yield f"average.{index}", average
@@ -144,6 +147,8 @@ def _unpack(trainer: Trainer, arrays: Arrays, values: dict[str, Any]) -> None:
             for name, there in model.state_dict().items()
         }
     )
+    if "learns" in arrays:
+        hold_rows(model, _shaped(arrays, "learns", (len(model.embedding.weight), 1)))
     for index, parameter in enumerate(_parameters(trainer)):
         start = f"optimizer.{index}."
         if any(name.startswith(start) for name in arrays):

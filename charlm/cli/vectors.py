@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from charlm.cli.command import Command
 from charlm.cli.completion import complete_file
 from charlm.cli.neighbors import open_told, vectors_option
 from charlm.cli.options import Word, json_option
-from charlm.render.console import out, talk, warn
+from charlm.render.console import flush_out, is_terminal, out, out_bytes, talk, warn
 
 if TYPE_CHECKING:
     from charlm.vectors.evaluation import SectionResult
@@ -74,6 +75,8 @@ def evaluate(
     opened = open_told(model)
     for number, name in enumerate(file):
         found = evaluate_vectors(opened, name, method=method, limit=limit)
+        if found.problem:
+            warn(found.problem)
         if as_json:
             from charlm.render.machine import emit
 
@@ -93,12 +96,16 @@ def evaluate(
             out()
             figure = ("analogies", _percent(found.analogy_accuracy))
         else:
-            figure = ("spearman", f"{found.similarity_spearman:.4f}")
+            figure = ("spearman", _figure(found.similarity_spearman))
         show_facts([("model", found.model), ("file", found.file), figure, ("covered", covered)])
 
 
 def _counts(one: SectionResult) -> list[str]:
     return [f"{number:,}" for number in (one.right, one.covered, one.total)]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.4f}"
 
 
 def _percent(share: float | None) -> str:
@@ -273,10 +280,13 @@ def plot(
     examples=[
         ("charlm vectors convert wiki wiki.bin", "a model's vectors for word2vec and gensim"),
         ("charlm vectors convert glove.6B.100d.txt -o glove", "a file as a model, mapped"),
+        ("charlm vectors convert wiki - | gzip > wiki.vec.gz", "as text to standard output"),
     ],
 )
 @click.argument("source", shell_complete=complete_file, help="a model or a file of vectors")
-@click.argument("target", required=False, shell_complete=complete_file, help="the file to write")
+@click.argument(
+    "target", required=False, shell_complete=complete_file, help="the file to write, - for stdout"
+)
 @click.option("-o", "--name", metavar="NAME", help="save as a model of that name instead")
 @click.option(
     "--to",
@@ -300,6 +310,9 @@ def convert(
     """
     if (target is None) == (name is None):
         raise click.UsageError("give either TARGET, a file, or --name NAME, a model")
+    if target == "-":
+        _convert_to_stdout(source, form, as_json=as_json)
+        return
     from charlm.tasks.vectors_convert import convert_to_file, convert_to_folder
 
     opened = open_told(source)
@@ -317,3 +330,22 @@ def convert(
         emit(record)
         return
     out(f"wrote {result.target}: {result.words:,} words x {result.dim}, {result.form}")
+
+
+def _convert_to_stdout(source: str, form: str | None, *, as_json: bool) -> None:
+    if as_json:
+        raise click.UsageError(
+            "- sends the vectors to standard output, where --json writes: drop it"
+        )
+    if form == "binary" and is_terminal(sys.stdout):
+        raise click.UsageError(
+            "binary vectors are not for a terminal: send them to a file or program"
+        )
+    from charlm.tasks.vectors_convert import convert_to_blocks
+
+    result, blocks = convert_to_blocks(open_told(source), form)
+    for text in result.warnings:
+        warn(text)
+    for block in blocks:
+        out_bytes(block)
+    flush_out()

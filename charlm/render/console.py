@@ -119,6 +119,24 @@ def out(text: str = "", *, end: str = "\n", trusted: bool = False) -> None:
     _write(sys.stdout, text + end)
 
 
+def out_bytes(data: bytes) -> None:
+    """Write bytes of a result to stdout as they are; on a terminal as sanitised text.
+
+    Raises:
+        OutputError: as `out`.
+    """
+    if is_terminal(sys.stdout):
+        out(data.decode("utf-8", "replace"), end="")
+        return
+    flush_out()
+    try:
+        sys.stdout.buffer.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(_output_message(error)) from error
+
+
 def flush_out() -> None:
     """Send everything written so far to where stdout leads; errors as `out`."""
     try:

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from charlm.render.console import flush_out, out
+from charlm.text.normalize import replace_surrogates
 
 
 def json_line(record: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     r"""Return a record as one line of strict JSON; what is not finite becomes null.
+
+    A lone surrogate, which strict parsers refuse, becomes U+FFFD as it does in the text of filters.
 
     Args:
         record: what to write.
@@ -23,10 +26,10 @@ def json_line(record: Mapping[str, Any], *, ascii_only: bool = False) -> str:
         >>> json_line({"text": "ä\n", "loss": float("inf")})
         '{"text": "ä\\n", "loss": null}'
     """
-    text = json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
+    text = replace_surrogates(json.dumps(_plain(record), ensure_ascii=False, allow_nan=False))
     if ascii_only:
         return "".join(c if c.isascii() and c.isprintable() else _escape(c) for c in text)
-    # Lone surrogates cannot be written as UTF-8 and C1 or bidi controls steer terminals: \u.
+    # C1 or bidi controls steer terminals: \u.
     return "".join(c if c.isprintable() or c == " " else _escape(c) for c in text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from charlm.store.lock import FolderLock
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_folder import model_folder, require_free
 from charlm.tasks.vectors_open import OpenSpace
+from charlm.text.expanding import SUFFIXES
 from charlm.vectors.config import MAX_DIM, VectorsConfig, describe
 from charlm.vectors.folder import save_vectors
-from charlm.vectors.formats import write_vectors
+from charlm.vectors.formats import encode_vectors, write_vectors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,18 +50,38 @@ def convert_to_file(
     """Write vectors to a file that other programs read.
 
     Raises:
-        ConfigError: if the file exists and is not to be replaced.
+        ConfigError: if the file exists and is not to be replaced, or its name says that it is
+            compressed.
         CheckpointError: if it cannot be written.
     """
     path = Path(target)
+    if path.suffix.lower() in SUFFIXES:
+        raise ConfigError(
+            f"{target}: {path.suffix} is read, not written; give - and pack what comes, or leave "
+            "the suffix out"
+        )
     if path.exists() and not overwrite:
         raise ConfigError(f"{target} exists; add --overwrite to replace it")
     form = form or form_of(target)
     told = write_vectors(path, opened.space, form)
-    space = opened.space
-    return ConvertResult(
-        target=target, form=form, words=len(space.words), dim=space.dim, warnings=tuple(told)
-    )
+    return _result(opened, target, form, told)
+
+
+def convert_to_blocks(
+    opened: OpenSpace, form: str | None = None
+) -> tuple[ConvertResult, Iterator[bytes]]:
+    """Return vectors as the bytes of such a file, for standard output; text where no form is given.
+
+    The bytes are made as they are asked for.
+    """
+    form = form or "text"
+    told, blocks = encode_vectors(opened.space, form)
+    return _result(opened, "-", form, told), blocks
+
+
+def _result(opened: OpenSpace, target: str, form: str, told: list[str]) -> ConvertResult:
+    words, dim = len(opened.space.words), opened.space.dim
+    return ConvertResult(target=target, form=form, words=words, dim=dim, warnings=tuple(told))
 
 
 def convert_to_folder(opened: OpenSpace, name: str, *, overwrite: bool = False) -> ConvertResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,20 @@ class VectorFigures:
     similarity_spearman: float | None = None
     sections: tuple[SectionResult, ...] = ()
     sorts: tuple[SectionResult, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """Why there is no figure, or an empty string."""
+        if not self.covered:
+            kind = "analogy" if self.similarity_spearman is None else "pair"
+            why = f"{self.model} lacks a word of each"
+            return f"{self.file}: no {kind} of {self.total:,} is covered: {why}; there is no figure"
+        if self.similarity_spearman is not None and math.isnan(self.similarity_spearman):
+            return (
+                f"{self.file}: no correlation: the pairs covered ({self.covered:,}) do not differ "
+                "in score, or not in similarity"
+            )
+        return ""
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object: the figure of this file, its coverage, its sections."""

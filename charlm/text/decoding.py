@@ -85,15 +85,24 @@ def binary_problem(head: bytes, *, piped: bool = False) -> str:
     for mark, encoding in _BOMS.items():
         if head.startswith(mark):
             return f"{encoding} text; expected UTF-8 (iconv -f {encoding} -t UTF-8 converts it)"
-    for magic, kind in _MAGIC.items():
-        if head.startswith(magic):
-            return f"binary ({kind}); {_remedy(kind, piped)}"
+    if kind := known_kind(head):
+        return f"binary ({kind}); {_remedy(kind, piped)}"
     if b"\0" in head:
         return f"binary (NUL byte at offset {head.index(0)}); expected UTF-8 text"
     controls = len(head) - len(head.translate(None, _CONTROLS))
     if controls > 0.3 * len(head):
         return "binary (mostly control bytes); expected UTF-8 text"
     return ""
+
+
+def known_kind(head: bytes) -> str:
+    """Return what kind of binary file begins like this, or an empty string.
+
+    Example:
+        >>> known_kind(b"PK\\x03\\x04 and so on"), known_kind(b"text")
+        ('zip', '')
+    """
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
 
 
 def _remedy(kind: str, piped: bool) -> str:

@@ -1,7 +1,8 @@
 """Files of word vectors: word2vec's text and binary forms, and GloVe's text, which has no header.
 
-All are checked row by row, and no more is allocated than the file's own size allows. What can be
-repaired is, with a warning: words that occur twice, words that are no UTF-8.
+They may be compressed. All are checked row by row, and no more is allocated than the file's own
+size, unpacked, allows. What can be repaired is, with a warning: words that occur twice, words that
+are no UTF-8.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ import numpy.typing as npt
 
 from charlm.base.errors import CheckpointError
 from charlm.store.files import Writable, write_atomic
+from charlm.text.decoding import known_kind
+from charlm.text.expanding import SUFFIXES
 from charlm.vectors.file_binary import read_binary
 from charlm.vectors.file_rows import ReadVectors
 from charlm.vectors.file_text import is_number, is_text_row, read_text
+from charlm.vectors.file_unpacked import unpacked
 from charlm.vectors.space import Space
 
 FORMATS = ("text", "binary", "glove")
@@ -50,7 +54,7 @@ def read_vectors(path: Path) -> ReadVectors:
 @contextlib.contextmanager
 def _mapped(path: Path) -> Iterator[Any]:
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as packed, unpacked(packed, path) as file:
             if not file.seek(0, 2):
                 raise CheckpointError(f"{path}: empty; expected word vectors")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -63,7 +67,7 @@ def _first_line(data: Any, where: str) -> bytes:
     limit = 1 << 22
     end = data.find(b"\n", 0, limit)
     if end < 0 and len(data) > limit:
-        raise CheckpointError(f"{where}: not a file of word vectors: its first line has no end")
+        raise _foreign(where, data[:8], "its first line has no end")
     line: bytes = data[: end + 1 if end >= 0 else len(data)]
     return line
 
@@ -90,41 +94,69 @@ def _glove_dim(first: bytes, where: str) -> int:
             break
         dim += 1
     if not dim:
-        raise CheckpointError(
-            f"{where}: not a file of word vectors: its first line is neither a header (rows and "
-            "numbers a row) nor a word with numbers"
-        )
+        what = "its first line is neither a header (rows and numbers a row) nor a word with numbers"
+        raise _foreign(where, first, what)
     return dim
+
+
+def _foreign(where: str, head: bytes, what: str) -> CheckpointError:
+    """Return the error that a file holds no vectors; `head` is how it begins."""
+    if kind := known_kind(head):
+        suffixes = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        return CheckpointError(
+            f"{where}: not a file of word vectors, but {kind}; unpack it (packed files are read "
+            f"where their names end in {suffixes})"
+        )
+    return CheckpointError(f"{where}: not a file of word vectors: {what}")
 
 
 def write_vectors(path: Path, space: Space, form: str) -> list[str]:
     """Write vectors to a file that other programs read; return what a user should know of it.
 
+    Args:
+        path: the file, which appears whole or not at all.
+        space, form: as `encode_vectors`.
+
+    Raises:
+        CheckpointError: if it cannot be written.
+        ValueError: for another form.
+    """
+    warnings, blocks = encode_vectors(space, form)
+
+    def write(out: Writable) -> None:
+        for block in blocks:
+            out.write(block)
+
+    write_atomic(path, write)
+    return warnings
+
+
+def encode_vectors(space: Space, form: str) -> tuple[list[str], Iterator[bytes]]:
+    """Return what a user should know of a file of these vectors, and its bytes, block by block.
+
     Words with blanks, which these forms cannot hold, get `_` for them.
 
     Args:
-        path: the file, which appears whole or not at all.
         space: the words and their vectors.
         form: `text` or `binary` as word2vec writes them, or `glove`: text without header.
 
     Raises:
-        CheckpointError: if it cannot be written.
         ValueError: for another form.
     """
     if form not in FORMATS:
         raise ValueError(f"form must be one of {', '.join(FORMATS)}, got {form!r}")
     names = [re.sub(r"\s", "_", word) for word in space.words]
     changed = sum(name != word for name, word in zip(names, space.words, strict=True))
+    told = f"{changed:,} words hold blanks; they are written with _ for them"
+    return [told] if changed else [], _blocks(space, names, form)
 
-    def write(out: Writable) -> None:
-        if form != "glove":
-            out.write(f"{len(names)} {space.dim}\n".encode())
-        for start in range(0, len(names), _ROWS_AT_ONCE):
-            part = np.asarray(space.matrix[start : start + _ROWS_AT_ONCE], dtype="<f4")
-            out.write(b"".join(map(_encoder(form), names[start : start + len(part)], part)))
 
-    write_atomic(path, write)
-    return [f"{changed:,} words hold blanks; they are written with _ for them"] if changed else []
+def _blocks(space: Space, names: list[str], form: str) -> Iterator[bytes]:
+    if form != "glove":
+        yield f"{len(names)} {space.dim}\n".encode()
+    for start in range(0, len(names), _ROWS_AT_ONCE):
+        part = np.asarray(space.matrix[start : start + _ROWS_AT_ONCE], dtype="<f4")
+        yield b"".join(map(_encoder(form), names[start : start + len(part)], part))
 
 
 def _encoder(form: str) -> Any:

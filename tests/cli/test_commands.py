@@ -150,6 +150,14 @@ def test_json_is_ascii_where_stdout_is_not_utf8(charlm, tiny, monkeypatch):
     assert json.loads(line)["text"] == "\xe9\U0001f600"
 
 
+@pytest.mark.parametrize("command", [("score",), ("rank",), ("sample", "-n", "3", "--seed", "1")])
+def test_bytes_of_an_argument_that_are_no_utf_8_are_u_fffd_in_json(charlm, tiny, command):
+    _, out, _ = charlm(*command, "-m", "tiny", "--json", "a\udce9b")
+    record = json.loads(out)
+    assert record.get("prompt", record["text"]).startswith("a\ufffdb")
+    assert "\\u" not in out
+
+
 def test_a_tokenizer_file_that_is_none_is_told_with_its_folder(charlm, tiny, forge):
     folder = tiny / "checkpoints" / "tiny"
     forge(folder, "vocab.json", b"[]")

@@ -116,7 +116,7 @@ def test_counts_read_easily(value, shown):
     [
         ({"a": float("nan"), "b": [1, (2.5,)]}, '{"a": null, "b": [1, [2.5]]}'),
         ({"a": "\x1b\x9b\u202e"}, '{"a": "\\u001b\\u009b\\u202e"}'),
-        ({"a": "\ud800"}, '{"a": "\\ud800"}'),
+        ({"a": "\ud800", "\udce9": "\ud83d\ude00"}, '{"a": "\ufffd", "\ufffd": "\ufffd\ufffd"}'),
         ({"a": "\U000e0041 ä"}, '{"a": "\\udb40\\udc41 ä"}'),
     ],
 )
@@ -124,7 +124,7 @@ def test_json_is_strict_and_harmless(record, line):
     assert json_line(record) == line
 
 
-@given(st.dictionaries(st.text(), st.text(st.characters())))
+@given(st.dictionaries(st.text(), st.text()))
 def test_json_comes_back(record):
     import json
 

@@ -1,7 +1,9 @@
 """Word vectors from the command line: trained, resumed, asked, measured, converted, refused."""
 
+import gzip
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charlm.cli import vectors
+from charlm.cli.app import run
+from charlm.render import console
 from charlm.store.checkpoint import load_model, load_resume
 from charlm.tasks import train_vectors as task
 from charlm.tasks.interrupt import Interrupts
@@ -168,6 +173,69 @@ def test_vectors_are_converted_there_and_back(charlm, topics, home):
     status, out, _ = charlm("vectors", "convert", "t.bin", "-o", "back")
     assert (status, out) == (0, f"wrote {home}/checkpoints/back: 13 words x 8, folder\n")
     np.testing.assert_array_equal(matrix_of(home, "back"), matrix_of(home, "t"))
+
+
+def test_vectors_are_converted_to_standard_output(home, monkeypatch, capsysbinary):
+    (home / "v.vec").write_text("2 2\nking 1 2.5\nqueen 3 -4\n")
+    convert = ("vectors", "convert", "v.vec", "-")
+    assert run([*convert]) == 0
+    assert capsysbinary.readouterr() == (b"2 2\nking 1 2.5\nqueen 3 -4\n", b"")
+    assert run([*convert, "--to", "binary"]) == 0
+    king, queen = struct.pack("<2f", 1, 2.5), struct.pack("<2f", 3, -4)
+    assert capsysbinary.readouterr() == (b"2 2\nking %b\nqueen %b\n" % (king, queen), b"")
+    assert not (home / "-").exists()
+    monkeypatch.setattr(console, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(vectors, "is_terminal", lambda stream: True)
+    assert run([*convert, "--to", "glove"]) == 0
+    assert capsysbinary.readouterr().out == b"king 1 2.5\nqueen 3 -4\n"
+    assert run([*convert, "--to", "binary"]) == 2
+    found = capsysbinary.readouterr()
+    assert found.out == b""
+    assert b"binary vectors are not for a terminal: send them to a file or program" in found.err
+
+
+def test_converting_says_what_it_does_not_do(charlm, home):
+    (home / "v.vec").write_text("2 2\nking 1 2.5\nqueen 3 -4\n")
+    status, out, err = charlm("vectors", "convert", "v.vec", "-", "--json")
+    assert (status, out) == (2, "")
+    assert "- sends the vectors to standard output, where --json writes: drop it" in err
+    assert charlm("vectors", "convert", "v.vec", "x.vec.gz") == (
+        1,
+        "",
+        "charlm: x.vec.gz: .gz is read, not written; give - and pack what comes, or leave the "
+        "suffix out\n",
+    )
+
+
+def test_compressed_vectors_are_asked(charlm, home):
+    (home / "v.vec.gz").write_bytes(gzip.compress(b"a 1 0\nb 1 0.1\nc 0 1\n"))
+    status, out, err = charlm("neighbors", "a", "-m", "v.vec.gz", "--json", "-n", "1")
+    assert (status, json.loads(out)["word"], err) == (0, "b", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "warning"),
+    [
+        ("king cat 9\nx man 5\n", "similarity_spearman",
+         "no pair of 2 is covered: v.txt lacks a word of each; there is no figure"),
+        ("man king 9\n", "similarity_spearman",
+         "no correlation: the pairs covered (1) do not differ in score, or not in similarity"),
+        ("man king boy prince\n", "analogy_accuracy",
+         "no analogy of 1 is covered: v.txt lacks a word of each; there is no figure"),
+    ],
+)  # fmt: skip
+def test_what_no_vectors_cover_has_no_figure_and_says_so(charlm, home, text, name, warning):
+    (home / "v.txt").write_text("man 1 0\nking 1 1\n")
+    (home / "q.txt").write_text(text)
+    status, out, err = charlm("vectors", "evaluate", "q.txt", "-m", "v.txt", "--json")
+    assert (status, err) == (0, f"charlm: warning: q.txt: {warning}\n")
+    assert json.loads(out)[name] is None
+    out = charlm("vectors", "evaluate", "q.txt", "-m", "v.txt")[1]
+    assert "nan" not in out
+    assert out.split("\n")[-3].split() == [
+        name.split("_")[-1].replace("accuracy", "analogies"),
+        "-",
+    ]
 
 
 def test_analogies_and_pairs_are_measured_with_their_coverage(charlm, home):

@@ -1,6 +1,9 @@
 """Vector files of other programs: read back exactly, and refused with the row that is wrong."""
 
+import bz2
 import contextlib
+import gzip
+import lzma
 import struct
 
 import numpy as np
@@ -9,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.base.errors import CheckpointError
-from charlm.vectors.formats import FORMATS, read_vectors, write_vectors
+from charlm.text import expanding
+from charlm.vectors.formats import FORMATS, encode_vectors, read_vectors, write_vectors
 from charlm.vectors.space import Space
 from charlm.vectors.words import Words
 
@@ -46,6 +50,50 @@ def test_binary_rows_without_line_ends_are_read_as_gensim_writes_them(tmp_path):
     read = read_vectors(path)
     assert list(read.space.words) == ["a", "b"]
     np.testing.assert_array_equal(read.space.matrix, [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".XZ", lzma.compress), (".bz2", bz2.compress)]
+)
+def test_compressed_files_are_read_as_what_they_hold(tmp_path, form, suffix, pack):
+    matrix = np.array([[1, 2.5], [-3, 4e-8]], dtype=np.float32)
+    _, blocks = encode_vectors(Space(Words.of(["a", "中"]), matrix), form)
+    path = tmp_path / f"v.vec{suffix}"
+    path.write_bytes(pack(b"".join(blocks)))
+    read = read_vectors(path)
+    assert (read.form, list(read.space.words), read.warnings) == (form, ["a", "中"], ())
+    np.testing.assert_array_equal(read.space.matrix, matrix)
+
+
+def test_compressed_files_that_are_damaged_or_named_otherwise_are_told(tmp_path):
+    packed = gzip.compress(b"a 1 2\n" * 50, mtime=0)
+    for name, data, message in (
+        ("v.gz", packed[:-9], "damaged compressed file (Compressed file ended before the "
+         "end-of-stream marker was reached)"),
+        ("v.gz", gzip.compress(b""), "empty; expected word vectors"),
+        ("v.gz", b"a 1 2\n", "damaged compressed file (Not a gzipped file (b'a '))"),
+        ("v.vec", packed, "not a file of word vectors, but gzip; unpack it (packed files are read "
+         "where their names end in .gz, .xz or .bz2)"),
+        ("v.zip", b"PK\x03\x04\n", "not a file of word vectors, but zip; unpack it (packed files "
+         "are read where their names end in .gz, .xz or .bz2)"),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(CheckpointError) as told:
+            read_vectors(tmp_path / name)
+        assert str(told.value) == f"{tmp_path / name}: {message}"
+
+
+def test_a_file_that_expands_without_bound_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(expanding, "RATIO_FREE_BYTES", 1000)
+    path = tmp_path / "v.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 20)))
+    limit = 100 * path.stat().st_size
+    with pytest.raises(CheckpointError) as told:
+        read_vectors(path)
+    assert str(told.value) == (
+        f"{path}: expands to more than {limit:,} bytes; unpack it yourself if it is what you expect"
+    )
 
 
 def test_words_with_blanks_are_read_and_written_with_underscores(tmp_path):

@@ -6,7 +6,7 @@ import re
 
 from charlm.render.console import one_line, out
 from charlm.repl.commands import COMMANDS, Options, command, find_command
-from charlm.repl.parsing import whole_number
+from charlm.repl.parsing import unquoted, whole_number
 from charlm.repl.session import Session
 
 _OPTIONS = re.compile(r"\[--[^\]]*\]…? ?")  # /help COMMAND tells of them
@@ -17,7 +17,7 @@ def _model(session: Session, rest: str, _: Options) -> None:
     if rest:
         from charlm.tasks.load import open_model
 
-        session.use(open_model(rest))  # an error leaves the old one in place
+        session.use(open_model(unquoted(rest)))  # an error leaves the old one in place
     opened = session.opened()
     about = f"{opened.stored.kind}, {opened.tokenizer.name}, {opened.tokenizer.vocab_size:,} tokens"
     out(f"{opened.name}: {about}")

@@ -105,7 +105,10 @@ def _models(word: str, *, asked: bool) -> Iterator[Suggestion]:
 
     if os.sep in word:
         yield from _files(word)
-    yield from _named(word, {folder.name: "model" for folder in list_models()}, asked=asked)
+    for folder in list_models():
+        name = f'"{folder.name}"' if " " in folder.name else folder.name
+        if folder.name.startswith(word.removeprefix('"')) and (asked or name != word):
+            yield Suggestion(name, len(word), "model")
 
 
 def _value(words: list[str], option: str) -> str | None:

@@ -58,8 +58,8 @@ def require_valid_name(name: str) -> str:
     """
     if not is_valid_name(name):
         raise ConfigError(
-            f"{name[:120]!r} is no name for a model; expected letters, digits, '.', '_' and '-', "
-            "at most 100, the first a letter or digit"
+            f"{name[:120]!r} is no name for a model; expected ASCII letters, digits, '.', '_' "
+            "and '-', at most 100, the first a letter or digit"
         )
     return name
 
@@ -83,17 +83,17 @@ def find_model(
         return _find_newest(kinds, choose)
     if _is_path(name_or_folder):
         return Found(folder=_find_path(name_or_folder))
-    if not is_valid_name(name_or_folder):
-        raise CheckpointError(f"no checkpoint {name_or_folder[:120]!r} in {_shown()}")
     own = checkpoints_dir() / name_or_folder
-    if own.is_dir():
+    if is_valid_name(name_or_folder) and own.is_dir():
         return Found(folder=own)
-    for folder in (Path(name_or_folder), BUNDLED / name_or_folder):
-        if _holds_model(folder):
-            return Found(folder=folder)
-    near = did_you_mean(name_or_folder, [path.name for path in list_models()])
+    if name_or_folder and not name_or_folder.startswith("."):
+        # Also by a name that no new model may have: what was renamed is listed, and can be opened.
+        for folder in (own, Path(name_or_folder), BUNDLED / name_or_folder):
+            if _holds_model(folder):
+                return Found(folder=folder)
+    near = did_you_mean(name_or_folder[:120], [path.name for path in list_models()])
     advice = near or "; charlm models lists those there are"
-    raise CheckpointError(f"no checkpoint {name_or_folder!r} in {_shown()}{advice}")
+    raise CheckpointError(f"no checkpoint {name_or_folder[:120]!r} in {_shown()}{advice}")
 
 
 def _is_path(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from charlm.store.documents import read_json
 from charlm.store.locate import checkpoints_dir
 from charlm.store.lock import require_unlocked
 from charlm.store.manifest import BACKWARD
+from charlm.text.romanize import to_ascii
 
 MOST_NAME_LETTERS = 80  # of 100: a number may follow
 
@@ -37,12 +37,10 @@ def name_after(corpus: str) -> str:
     r"""Return a name that a model may have, after a corpus that may be named in any way.
 
     Example:
-        >>> [name_after(name) for name in ("novel", "Mon été (2)", "\x1b[31mred", "红楼梦")]
-        ['novel', 'Mon-ete-2', '31mred', 'text']
+        >>> [name_after(name) for name in ("novel", "Mon été (2)", "\x1b[31mred", "Øre", "红楼梦")]
+        ['novel', 'Mon-ete-2', '31mred', 'Ore', 'text']
     """
-    letters = unicodedata.normalize("NFKD", corpus)
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("._-")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", to_ascii(corpus)).strip("._-")
     return name[:MOST_NAME_LETTERS].rstrip("._-") or "text"
 
 
@@ -106,10 +104,7 @@ def lasting(specs: Sequence[str]) -> list[str]:
         >>> lasting(["python", "-", "/a/b.txt"])
         ['python', '-', '/a/b.txt']
     """
-    return [
-        str(Path.cwd() / spec) if _is_place(spec) else spec
-        for spec in specs
-    ]
+    return [str(Path.cwd() / spec) if _is_place(spec) else spec for spec in specs]
 
 
 def _is_place(spec: str) -> bool:

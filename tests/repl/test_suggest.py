@@ -41,6 +41,16 @@ def test_commands_options_names_and_files(session, user, text, expected):
     assert offered(session, text) == expected
 
 
+def test_a_name_with_blanks_is_offered_in_quotes_and_opened(session, user, save_tiny, told):
+    save_tiny(user / "checkpoints" / "spaced name")
+    assert offered(session, "/model sp") == ['/model "spaced name"']
+    assert offered(session, '/plot "sp') == ['/plot "spaced name"']
+    status, out, err = told('/model "spaced name"', "/model tiny", "/model spaced name")
+    first, _, last = out.splitlines()
+    assert (status, err, first) == (0, "", last)
+    assert first.startswith("spaced name: lm, char, ")
+
+
 @pytest.fixture
 def vectors(user):
     """A file of vectors, its words by frequency, and half of a folder's name."""

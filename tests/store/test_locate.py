@@ -104,13 +104,40 @@ def test_near_misses_are_offered(place, monkeypatch):
 @pytest.mark.parametrize("name", ["", "..x", "a b", "x" * 101, "é", "a\n"])
 def test_what_is_no_name_is_not_looked_for(place, name):
     shown = f"{place / 'home' / 'checkpoints'}/"
-    assert refusal(name) == f"no checkpoint {name!r} in {shown}"
+    assert refusal(name) == (
+        f"no checkpoint {name!r} in {shown}; charlm models lists those there are"
+    )
     with pytest.raises(ConfigError) as caught:
         require_valid_name(name)
     assert str(caught.value) == (
-        f"{name!r} is no name for a model; expected letters, digits, '.', '_' and '-', "
-        "at most 100, the first a letter or digit"
+        f"{name!r} is no name for a model; expected ASCII letters, digits, '.', '_' "
+        "and '-', at most 100, the first a letter or digit"
     )
+
+
+@pytest.mark.parametrize("name", ["spaced name", "ünïcode", "红楼梦", "x" * 120, "a\nb"])
+def test_what_is_listed_can_be_opened_whatever_its_name(place, save, name):
+    own = place / "home" / "checkpoints" / name
+    (place / "cwd" / name).mkdir()
+    (own).mkdir()
+    assert refusal(name).startswith("no checkpoint ")  # neither holds a model
+    save(place / "cwd" / name, 1)
+    assert find_model(name).folder.resolve() == place / "cwd" / name
+    save(own, 1)
+    assert find_model(name).folder == own
+    assert own in list_models()
+
+
+def test_a_near_miss_of_an_odd_name_is_offered(place, save):
+    shown = f"{place / 'home' / 'checkpoints'}/"
+    save(place / "home" / "checkpoints" / "spaced name", 1)
+    assert refusal("spacedname") == (
+        f"no checkpoint 'spacedname' in {shown} (did you mean 'spaced name'?)"
+    )
+    (place / "cwd" / ".hid").mkdir()
+    save(place / "cwd" / ".hid", 1)
+    assert refusal(".hid").startswith("no checkpoint '.hid' in ")
+    assert find_model("./.hid").folder.resolve() == place / "cwd" / ".hid"
 
 
 def test_odd_paths_are_refused_not_crashed_on(place):

@@ -130,17 +130,32 @@ def _known(
     rows: dict[int, Floats] = {}
     for word in words:
         row = space.index(word)
-        vector = None if row is None else directions(space.matrix[row])
-        if row is None or vector is None or not vector.any():
+        if row is None or not space.matrix[row].any():
             left_out.append(word)
         else:
-            rows[row] = vector
+            rows[row] = _directions(opened, [row])[0]
     if not rows:
         raise TaskError(
             f"none of the {len(words):,} words of {name.replace('_', ' ')} has a vector in "
             f"{opened.name}"
         )
     return [space.words[row] for row in rows], np.stack(list(rows.values()))
+
+
+def _directions(opened: OpenSpace, rows: list[int]) -> Floats:
+    """Return the vectors of rows, each of length 1; the numbers of mapped ones are checked here.
+
+    Raises:
+        TaskError: if one is not finite.
+    """
+    vectors = opened.space.matrix[rows]
+    for row, vector in zip(rows, vectors, strict=True):
+        if not np.isfinite(vector).all():
+            raise TaskError(
+                f"the vector of {opened.space.words[row][:100]!r} in {opened.name} has a number "
+                "that is not finite; charlm doctor tells what is damaged"
+            )
+    return directions(vectors)
 
 
 def project_words(
@@ -152,7 +167,7 @@ def project_words(
         TaskError: if one of the two is unknown, or their vectors are the same.
     """
     space = opened.space
-    ends = directions(space.matrix[require_rows(space, list(direction))])
+    ends = _directions(opened, require_rows(space, list(direction)))
     problems, known = [], {}
     for word in dict.fromkeys(words):
         row = space.index(word)
@@ -162,7 +177,7 @@ def project_words(
             problems.append(f"the vector of {word[:100]!r} is zero, and points nowhere")
         else:
             known[word] = row
-    vectors = directions(space.matrix[list(known.values())])
+    vectors = _directions(opened, list(known.values()))
     try:
         values = projections(vectors, ends[0], ends[1])
     except ValueError as error:

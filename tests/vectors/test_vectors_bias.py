@@ -13,10 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm.tasks.vectors_bias import WordLists
+from charlm.base.errors import TaskError
+from charlm.tasks.vectors_bias import WordLists, measure_bias, project_words
+from charlm.tasks.vectors_open import OpenSpace
 from charlm.vectors import permutation
 from charlm.vectors.association import associations, directions, projections, weat
 from charlm.vectors.permutation import permutation_test
+from charlm.vectors.space import Space
+from charlm.vectors.words import Words
 
 # With attributes e1 and e2 the targets' associations are 1, -0.2, -1 and 0.2.
 VECTORS = "east 2 0\nnorth 0 3\none 1 0\ntwo 3 4\nthree 0 1\nfour 5 5\nnought 0 0\nfive 8 6\n"
@@ -234,6 +238,32 @@ REFUSED = {
 def test_what_cannot_be_measured_is_told_in_one_line(charlm, file, name):
     argv, message = REFUSED[name]
     assert charlm("vectors", "bias", "-m", "v.txt", *argv) == (1, "", message)
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    matrix = np.array([[1, 0], [np.nan, 1], [0, 1]], dtype=np.float32)
+    damaged = OpenSpace(name="m", space=Space(Words.of(["a", "b", "c"]), matrix))
+    told = (
+        "the vector of 'b' in m has a number that is not finite; charlm doctor tells what is "
+        "damaged"
+    )
+    with pytest.raises(TaskError) as error:
+        project_words(damaged, ("a", "c"), ["c", "b"])
+    assert str(error.value) == told
+    lists = WordLists(targets_a=["a"], targets_b=["c"], attributes_a=["b"], attributes_b=["c"])
+    with pytest.raises(TaskError) as error:
+        measure_bias(damaged, lists)
+    assert str(error.value) == told
+
+
+def test_words_are_folded_as_the_vectors_are_and_count_once():
+    space = Space(Words.of(["a", "b", "c"]), np.eye(3, dtype=np.float32), lowercase=True)
+    lists = WordLists(
+        targets_a=["A", "a"], targets_b=["B"], attributes_a=["C", "x"], attributes_b=["a", "X"]
+    )
+    found = measure_bias(OpenSpace(name="m", space=space), lists)
+    assert [one.word for one in found.targets_a] == ["a"]
+    assert (found.statistic, found.left_out) == (-1.0, ("x", "X"))
 
 
 def test_neither_command_imports_torch_or_numba(file):

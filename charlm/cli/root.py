@@ -82,6 +82,18 @@ _COMMANDS = (
         Late("fetch", "corpus:fetch_corpus", "download a well-known corpus"),
         Late("add", "corpus:add_corpus", "keep a text of your own as a corpus"),
     ),
+    _group(
+        "inspect",
+        "look inside a model as it reads a text",
+        Late(
+            "gradients",
+            "inspect:gradients",
+            "show how far back in time the last token's loss reaches",
+        ),
+        Late("neurons", "inspect:neurons", "find units that follow something simple, or watch one"),
+        Late("gates", "inspect:gates", "show how open the gates are, and how often saturated"),
+    ),
+    Late("export", "export:export", "write a model as a file of another program"),
     Late("doctor", "doctor:doctor", "tell what this machine has, or whether a model is sound"),
 )
 

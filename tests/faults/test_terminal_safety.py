@@ -184,6 +184,8 @@ LINES = [
     ["vectors", "bias", "-m", "points", "--direction", f"the,{EVIL[0]}", "cat", EVIL[1], NAME],
     ["vectors", "plot", "-m", "points"],
     ["vectors", "convert", "points", f"{NAME}.made"],
+    ["export", "words", f"{NAME}.pt"],
+    ["export", NAME, f"{NAME}.pt"],
     ["vectors", "convert", f"{NAME}.txt", "-o", NAME],
     ["spell", "-m", "spells", TEXT, "teh cta"],
     ["spell", "-m", "spells", "--show", f"teh {TEXT}"],

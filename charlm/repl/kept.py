@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from charlm.render.console import talk
 
 if TYPE_CHECKING:
     from charlm.tasks.classify import OpenClassifier
@@ -14,7 +16,16 @@ if TYPE_CHECKING:
     from charlm.tasks.vectors_open import OpenSpace
     from charlm.vectors.words import Words
 
-T = TypeVar("T")
+
+class Noted(Protocol):
+    """A model that is open."""
+
+    @property
+    def note(self) -> str:
+        """Which was taken, where nobody named one."""
+
+
+T = TypeVar("T", bound=Noted)
 Key = tuple[str, int]
 
 
@@ -30,6 +41,15 @@ class Kept(Generic[T]):
         self._kind, self._opener = kind, opener
         self._lock = threading.Lock()  # completion asks in a thread of its own
         self._last: tuple[Key, T] | None = None
+        self._told: set[str] = set()
+
+    def told(self, name: str | None) -> T:
+        """Return a model as `open` does; where nobody named it, say once which was taken."""
+        opened = self.open(name)
+        if opened.note and opened.note not in self._told:
+            self._told.add(opened.note)
+            talk(f"charlm: {opened.note}")
+        return opened
 
     def open(self, name: str | None) -> T:
         """Return a model; errors as the opener."""

@@ -19,7 +19,7 @@ def _tag(session: Session, rest: str, options: Options) -> None:
     from charlm.tasks.tag import tag_lines
 
     text = rest or last_text(session).whole
-    opened = session.others.taggers.open(options.get("model"))
+    opened = session.others.taggers.told(options.get("model"))
     for line in tag_lines(opened.tagger, text.split("\n")):
         show_tagged(line)
 
@@ -37,6 +37,6 @@ def _classify(session: Session, rest: str, options: Options) -> None:
 
     texts = split_texts(rest) or [last_text(session).whole]
     top = whole_number(options.get("top", "1"), "--top")
-    opened = session.others.classifiers.open(options.get("model"))
+    opened = session.others.classifiers.told(options.get("model"))
     for found in classify(opened, texts, top=top):
         out(label_line(found), trusted=True)

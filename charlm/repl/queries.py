@@ -77,7 +77,7 @@ def _spell(session: Session, rest: str, options: Options) -> None:
     from charlm.tasks.spell_config import SpellConfig
 
     text, config = rest or _last_text(session), SpellConfig()
-    opened = session.others.spellers.open(options.get("model"))
+    opened = session.others.spellers.told(options.get("model"))
     for line in Spelling(opened, config).correct(text.split("\n")):
         if "explain" in options:
             explain(line, most=config.candidates, weight=opened.speller.weights.model)
@@ -132,7 +132,7 @@ def _plot(session: Session, rest: str, _: Options) -> None:
 
 def _open_space(session: Session, name: str | None) -> OpenSpace:
     try:
-        opened = session.others.spaces.open(name)
+        opened = session.others.spaces.told(name)
     except (CheckpointError, TaskError) as error:
         if name is not None:
             raise

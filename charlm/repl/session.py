@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from charlm.base.errors import CharlmError
 from charlm.generation.sampling import SamplingConfig
 from charlm.render.console import flush_out, out, talk
+from charlm.repl.asking import open_writer
 from charlm.repl.kept import Others
 from charlm.repl.signals import Interrupts
 
@@ -242,9 +243,7 @@ class _Loading:
 
     def _open(self) -> None:
         try:
-            from charlm.tasks.load import open_model
-
-            self.found = open_model(self._model)
+            self.found = open_writer(self._model)
         except Exception as error:  # it is told where the model is asked for
             self._error = error
 

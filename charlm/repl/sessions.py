@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from charlm.render.console import one_line, out
+from charlm.repl.asking import open_writer
 from charlm.repl.commands import COMMANDS, Options, command, find_command
 from charlm.repl.parsing import unquoted, whole_number
 from charlm.repl.session import Session
@@ -15,9 +16,7 @@ _OPTIONS = re.compile(r"\[--[^\]]*\]…? ?")  # /help COMMAND tells of them
 @command("model", "[NAME]", "show the model, or open another", completes="model")
 def _model(session: Session, rest: str, _: Options) -> None:
     if rest:
-        from charlm.tasks.load import open_model
-
-        session.use(open_model(unquoted(rest)))  # an error leaves the old one in place
+        session.use(open_writer(unquoted(rest)))  # an error leaves the old one in place
     opened = session.opened()
     about = f"{opened.stored.kind}, {opened.tokenizer.name}, {opened.tokenizer.vocab_size:,} tokens"
     out(f"{opened.name}: {about}")

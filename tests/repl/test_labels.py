@@ -1,6 +1,10 @@
 """Labels of texts within a session."""
 
+import json
+
 import pytest
+
+from charlm.repl.kept import Kept
 
 
 @pytest.fixture
@@ -37,3 +41,58 @@ def test_what_is_missing_is_told(told, line, message):
     status, out, err = told(line)
     assert (status, out) == (0, "")
     assert err.startswith(f"charlm: {message}")
+
+
+NEWEST = "charlm: using 'mood', the newest model in {home}/checkpoints/ (choose with --model)\n"
+
+
+def test_which_model_answers_is_told_once_and_of_which_command(told, labelled, user):
+    train = "/train classifier labelled.txt -o mood --num-layers 0"
+    asked = ("/classify fine", "/classify dull", "/classify --model mood fine")
+    _, __, err = told(train, "/wait", *asked, "/model mood", "/classify fine")
+    assert err == (
+        "training beside the session; /stop saves and ends it\n"
+        "mood is trained; /classify TEXT uses it\n"
+        f"{NEWEST.format(home=user)}"
+        "charlm: 'mood' holds a classifier, which cannot write; "
+        "/classify --model mood TEXT asks it\n"
+    )
+    assert told("the", options=("-m", "mood")) == (0, "", err.splitlines(keepends=True)[-1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("speller", "en", "'en' holds a speller, which cannot write; /spell --model en TEXT"),
+        ("tagger", "en", "'en' holds a tagger, which cannot write; /tag --model en TEXT"),
+        (
+            "vectors",
+            "my en",
+            "'my en' holds word vectors, which cannot write; /neighbors --model \"my en\" WORD",
+        ),
+    ],
+)
+def test_another_kind_of_model_names_the_command_that_asks_it(
+    told, user, save_tiny, forge, kind, name, message
+):
+    folder = user / "checkpoints" / name
+    save_tiny(folder)
+    config = json.loads((folder / "config.json").read_text())
+    forge(folder, "config.json", json.dumps({**config, "kind": kind}).encode())
+    status, out, err = told(f"/model {name}", "/set min_p")
+    assert (status, out, err) == (0, "min_p  0\n", f"charlm: {message} asks it\n")
+
+
+class Space:
+    """Word vectors that were chosen."""
+
+    note = "using 'v'"
+
+
+def test_completion_tells_nothing(capsys):
+    kept = Kept("vectors", lambda _: Space())
+    kept.open(None)
+    assert capsys.readouterr().err == ""
+    kept.told(None)
+    kept.told(None)
+    assert capsys.readouterr().err == "charlm: using 'v'\n"

@@ -13,6 +13,7 @@ from charlm.base.config import to_json
 from charlm.store.checkpoint import MetricsLog
 from charlm.tasks.train_build import Built
 from charlm.tasks.train_data import TrainData
+from charlm.tasks.train_folder import lasting
 from charlm.tasks.train_save import Model, Saver, State
 from charlm.tasks.train_state import RunState
 from charlm.training.config import TrainConfig
@@ -141,7 +142,7 @@ class Kept:
         state = RunState(
             trainer=self._snapshot.values,
             config=self._config,
-            corpus=self._corpus_specs,
+            corpus=lasting(self._corpus_specs),
             sha256=self._data.sha256,
             plan=self._built.plan.to_values(),
             arithmetic=self._built.arithmetic,

@@ -156,6 +156,16 @@ def test_resume_refuses_other_draws_and_tells_what_was_settled(corpus, changed, 
     )
 
 
+def test_a_run_finds_its_text_from_another_folder(corpus, home, monkeypatch):
+    monkeypatch.setenv("CHARLM_HOME", str(home))
+    monkeypatch.chdir(home)
+    interrupted("cats.txt")
+    (home / "else").mkdir()
+    monkeypatch.chdir(home / "else")
+    longer = TrainConfig(max_steps=60)
+    assert list(train_language_model([], longer, name="halfway", resume=True))[-1].steps == 60
+
+
 def test_what_the_machine_lacks_is_told_before_a_folder_is_made(corpus, home):
     with pytest.raises(TaskError, match="float16 needs CUDA"):
         train(corpus, config(precision="float16", device="cpu"), name="half")

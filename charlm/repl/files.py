@@ -10,6 +10,7 @@ from charlm.render.console import talk, warn
 from charlm.render.tables import plural
 from charlm.repl.commands import Options, command
 from charlm.repl.continuing import last_text
+from charlm.repl.parsing import unquoted
 from charlm.repl.session import KEPT_CHARS, Session, Written
 from charlm.repl.transcript import SUFFIX, read_records, text_record, write_records
 
@@ -23,7 +24,7 @@ from charlm.repl.transcript import SUFFIX, read_records, text_record, write_reco
 def _save(session: Session, rest: str, _: Options) -> None:
     if not rest:
         raise ConfigError("/save needs a FILE")
-    last, path = last_text(session), Path(rest).expanduser()
+    last, path = last_text(session), _path(rest)
     if path.suffix == SUFFIX:
         texts = list(session.texts)
         write_records(path, map(text_record, texts), append=False)
@@ -45,7 +46,7 @@ def _save(session: Session, rest: str, _: Options) -> None:
 def _load(session: Session, rest: str, _: Options) -> None:
     if not rest:
         raise ConfigError("/load needs a FILE")
-    path = Path(rest).expanduser()
+    path = _path(rest)
     if path.suffix == SUFFIX:
         texts = read_records(_read(path), str(path))
         if not texts:
@@ -60,6 +61,11 @@ def _load(session: Session, rest: str, _: Options) -> None:
     session.texts.append(Written(text))
     cut = "the last " if len(text) == KEPT_CHARS else ""
     talk(f"read {cut}{plural(len(text), 'character')}; /more goes on with them")
+
+
+def _path(rest: str) -> Path:
+    """Return the file that is meant; quotes may stand around it, as a shell needs them."""
+    return Path(unquoted(rest)).expanduser()
 
 
 def _read(path: Path, most: int | None = None) -> str:

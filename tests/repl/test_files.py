@@ -19,6 +19,18 @@ def test_a_saved_text_comes_back(told, user):
     assert err == f"{told_of}wrote new.txt\n{told_of}"
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_quotes_around_a_files_name_are_no_part_of_it(told, user, quote):
+    asked = f"{quote}my f.txt{quote}"
+    lines = ("/set max_new_tokens 0", "the", f"/save {asked}", "/undo", f"/load {asked}", "/more")
+    status, out, err = told(*lines, "/load my f.txt", '/save "')
+    assert (status, out) == (0, "max_new_tokens  0\nthe\nthe\n")
+    assert (user / "my f.txt").read_text() == "the\n"
+    told_of = "read 3 characters; /more goes on with them\n"
+    assert err == f'wrote my f.txt\nback at the beginning\n{2 * told_of}wrote "\n'
+    assert sorted(path.name for path in user.iterdir() if path.is_file()) == ['"', "my f.txt"]
+
+
 def test_a_session_comes_back_with_its_settings(told, user):
     lines = ("/set max_new_tokens 3", "/seed 1", "the", "/more", "/save all.jsonl", "/undo")
     status, out, err = told(*lines, "/set max_new_tokens 9", "/load all.jsonl", "/seed 1", "/undo")

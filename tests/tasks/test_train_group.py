@@ -83,7 +83,9 @@ def until_step(folder, step):
 
 
 def test_three_processes_give_the_result_of_one(run, tmp_path):
-    one, three = run(1, "-o", "one", *SETTINGS), run(3, "-o", "three", "--json", *SETTINGS)
+    (tmp_path / "fox.txt").write_text("fox 1 0 0 2 0 0 0 1\ndog 0 3 0 0 0 1 0 0\n")
+    argv = (*SETTINGS, "--tokenizer", "word", "--vectors", "fox.txt", "--freeze-vectors")
+    one, three = run(1, "-o", "one", *argv), run(3, "-o", "three", "--json", *argv)
     assert outcome(one)[0] == [0]
     statuses, texts = outcome(three)
     assert statuses == [0, 0, 0]

@@ -18,6 +18,8 @@ from charlm.tasks.train import train_language_model
 from charlm.tasks.train_data import load_data
 from charlm.tasks.train_events import Message, Planned, StepRecord
 from charlm.tasks.train_lm_vectors import LmVectors
+from charlm.tasks.train_merge import merge
+from charlm.training import loop
 from charlm.training.config import TrainConfig
 from charlm.vectors.space import Space
 from charlm.vectors.words import Words
@@ -184,7 +186,9 @@ def test_words_that_had_a_vector_in_lower_case_are_told():
     assert text == "v has vectors for 3 of the 4 words of the vocabulary"
 
 
-def test_frozen_vectors_never_move_and_other_rows_learn():
+@pytest.mark.parametrize("by_themselves", [(), ("cpu",)])  # as a GPU makes updates, too
+def test_frozen_vectors_never_move_and_other_rows_learn(by_themselves, monkeypatch):
+    monkeypatch.setattr(loop, "BY_THEMSELVES", by_themselves)
     start = begun(freeze_vectors=True)["model.embedding.weight"]
     train(config(freeze_vectors=True, ema=0.5, embedding_dropout=0.1), name="frozen")
     for rows in (
@@ -324,9 +328,8 @@ def test_settings_that_exclude_each_other(changes, message):
 
 
 def test_a_resumed_run_cannot_take_other_vectors():
-    stop(config(), steps=10)
     with pytest.raises(ConfigError) as raised:
-        list(train_language_model([], TrainConfig(vectors="b"), name="broken", resume=True))
+        merge(config(), TrainConfig(vectors="b"))
     assert str(raised.value) == (
         "a resumed training keeps its text and form; cannot change --vectors b (it is given.txt)"
     )

@@ -21,6 +21,7 @@ from charlm.tasks.train_ngram_config import NgramTrainConfig
         ("charlm train ngram novel.txt --tokenizer word -o novel-5gram", "5-grams of words"),
         ("charlm train ngram novel.txt --order 8 -o novel-8gram", "8-grams of characters"),
         ("charlm train ngram lm.arpa.gz", "take over a model from KenLM or SRILM"),
+        ("lmplz -o 5 < words.txt | charlm train ngram - -o kenlm", "the same without a file"),
     ],
 )
 @click.argument(
@@ -69,10 +70,9 @@ def _show_result(result: TrainResult, *, as_json: bool) -> None:
         emit(result_record(result))
         return
     took, speed = format_duration(result.duration_seconds), result.tokens_per_second
-    facts = [
-        ("model", f"{result.name} in {result.folder}, {count(result.parameters)} parameters"),
-        ("counted", f"in {took}, {speed:,.0f} tokens a second"),
-    ]
+    facts = [("model", f"{result.name} in {result.folder}, {count(result.parameters)} parameters")]
+    if speed:  # an ARPA file was counted elsewhere
+        facts.append(("counted", f"in {took}, {speed:,.0f} tokens a second"))
     held = [("valid", result.valid), ("test", result.test)]
     facts += [(part, held_out_words(figures)) for part, figures in held if figures is not None]
     show_facts(facts)

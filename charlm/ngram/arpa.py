@@ -23,6 +23,7 @@ from charlm.ngram.config import NgramConfig
 from charlm.ngram.counting import Int64
 from charlm.ngram.model import NgramModel
 from charlm.store.files import Writable, write_atomic
+from charlm.text.sources import FileSource, Source
 
 UNK, EOS = "<unk>", "<eos>"
 _BEGIN, _END = "<s>", "</s>"
@@ -40,13 +41,13 @@ class ArpaModel(NamedTuple):
     tokens: tuple[str, ...]
 
 
-def read_arpa(path: Path) -> ArpaModel:
-    """Return the model of an ARPA file, plain or compressed with gzip or xz.
+def read_arpa(source: Path | Source) -> ArpaModel:
+    """Return the model of an ARPA file, plain or compressed.
 
     Raises:
         CorpusError: if the file cannot be read or is malformed; the message names the line.
     """
-    lines, sections = parse_arpa(path)
+    lines, sections = parse_arpa(FileSource(source) if isinstance(source, Path) else source)
     words = [word.decode("utf-8") for word in lines.words]
     if EOS in words:
         line = sections[0].first_line + words.index(EOS)

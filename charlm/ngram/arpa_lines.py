@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from charlm.base.errors import CorpusError
 from charlm.ngram.config import MAX_ORDER
 from charlm.text.decoding import Bytes
-from charlm.text.expanding import SUFFIXES, expanding
+from charlm.text.sources import Source
 
 MAX_LINE = 1 << 16
 MAX_WORD = 1024
@@ -34,8 +33,8 @@ class Section(NamedTuple):
 class ArpaLines:
     """A file being parsed: the line at hand, its number, and what is wrong with it."""
 
-    def __init__(self, path: Path, stream: Bytes) -> None:
-        self.path = path
+    def __init__(self, where: str, stream: Bytes) -> None:
+        self.where = where
         self.number = 0
         self.words: dict[bytes, int] = {}
         self._lines = self._split(stream)
@@ -54,7 +53,7 @@ class ArpaLines:
 
     def fail(self, problem: str, number: int | None = None) -> NoReturn:
         """Raise the error of a line, by default the one at hand."""
-        raise CorpusError(f"{self.path}:{self.number if number is None else number}: {problem}")
+        raise CorpusError(f"{self.where}:{self.number if number is None else number}: {problem}")
 
     def _split(self, stream: Bytes) -> Iterator[bytes]:
         rest = b""
@@ -145,21 +144,15 @@ class ArpaLines:
         self.words[word] = len(self.words)
 
 
-def parse_arpa(path: Path) -> tuple[ArpaLines, list[Section]]:
-    """Return the words and sections of a file; one that ends in `.gz` or `.xz` is expanded.
+def parse_arpa(source: Source) -> tuple[ArpaLines, list[Section]]:
+    """Return the words and sections of a file or a pipe.
 
     Raises:
         CorpusError: if it cannot be read, or is no ARPA file.
     """
-    try:
-        with path.open("rb") as file:
-            suffix = path.suffix
-            lines = ArpaLines(
-                path, expanding(file, suffix, str(path)) if suffix in SUFFIXES else file
-            )
-            return lines, lines.parse()
-    except OSError as error:
-        raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
+    with source.open() as file:
+        lines = ArpaLines(source.label, file)
+        return lines, lines.parse()
 
 
 def _shown(line: bytes) -> str:

@@ -21,12 +21,13 @@ from charlm.tasks.train_card import held_out_lines, safe_text
 from charlm.tasks.train_data import Part, load_held_out, read_data
 from charlm.tasks.train_events import HeldOut, Message, Saved, TrainEvent, TrainResult
 from charlm.tasks.train_folder import free_name, model_folder, require_free
+from charlm.tasks.train_ngram_arpa import find_arpa
 from charlm.tasks.train_ngram_config import NgramTrainConfig
+from charlm.text.expanding import SUFFIXES
+from charlm.text.sources import FileSource, Source
 from charlm.text.tokenizers import Tokenizer
 from charlm.text.tokenizers.whitespace import WhitespaceTokenizer
 from charlm.text.vocab import Vocab
-
-ARPA_SUFFIXES = (".arpa", ".arpa.gz", ".arpa.xz", ".arpa.bz2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +56,8 @@ def train_ngram(
     """Build and save an n-gram model, yielding what happens; the last event is a TrainResult.
 
     Args:
-        corpus_specs: files, folders, globs, names of corpora, or `-`; or one ARPA file, which is
-            taken over as it is.
+        corpus_specs: files, folders, globs, names of corpora, or `-`; or one ARPA file, named or
+            piped, which is taken over as it is.
         config: what the user said.
         name: of the model folder under `checkpoints/`; else after the corpus, the first that is
             free.
@@ -68,8 +69,8 @@ def train_ngram(
     if name is not None:
         require_valid_name(name)
         require_free(model_folder(name), overwrite, can_resume=False)
-    if len(corpus_specs) == 1 and corpus_specs[0].endswith(ARPA_SUFFIXES):
-        made = _take_over(corpus_specs[0], config)
+    if arpa := find_arpa(corpus_specs):
+        made = _take_over(arpa, config)
     else:
         made = yield from _count(corpus_specs, config)
     yield from (Message(text=text, warning=True) for text in made.warnings)
@@ -122,10 +123,10 @@ def _count(specs: Sequence[str], config: NgramTrainConfig) -> Generator[TrainEve
     )
 
 
-def _take_over(spec: str, config: NgramTrainConfig) -> _Made:
-    config.require_evaluation_only(spec)
+def _take_over(source: Source, config: NgramTrainConfig) -> _Made:
+    config.require_evaluation_only(source.label)
     begun = time.monotonic()
-    model, tokens = read_arpa(Path(spec))
+    model, tokens = read_arpa(source)
     tokenizer = WhitespaceTokenizer(Vocab(tokens, num_specials=2))
     seconds = time.monotonic() - begun
     warnings: list[str] = []
@@ -135,8 +136,8 @@ def _take_over(spec: str, config: NgramTrainConfig) -> _Made:
         for text in (config.valid, config.test)
     )
     return _Made(
-        name=Path(spec).name.partition(".arpa")[0],
-        description=spec,
+        name=_name_of(source),
+        description=source.label,
         model=model,
         tokenizer=tokenizer,
         tokens=0,
@@ -146,6 +147,13 @@ def _take_over(spec: str, config: NgramTrainConfig) -> _Made:
         test=test,
         warnings=tuple(warnings),
     )
+
+
+def _name_of(source: Source) -> str:
+    name = Path(source.label).name if isinstance(source, FileSource) else "stdin"
+    for suffix in (*SUFFIXES, ".arpa", ".lm", ".txt"):
+        name = name.removesuffix(suffix) or name
+    return name
 
 
 def _measure(made: _Made, part: Part | None) -> HeldOut | None:

@@ -15,7 +15,7 @@ CONLLU = (
     "1\tHe\the\tPRON\tPRP\t_\t3\tnsubj\t_\t_\n"
     "2\t's\tbe\tAUX\tVBZ\t_\t3\tcop\t_\t_\n"
     "2.1\tx\t_\t_\t_\t_\t_\t_\t_\t_\n"
-    "3\tin\tin\tADV\tRB\t_\t0\troot\t_\tSpaceAfter=No\n\n"
+    "3\tin\tin\tA\tRB\t_\t0\troot\t_\tSpaceAfter=No\n\n"
 )
 COLUMNS = "He\tB-X\nis\tO\n\nin\tI-X\n"
 

@@ -1,9 +1,11 @@
 """`charlm train ngram`: from text or an ARPA file to a model that answers like any other."""
 
+import gzip
 import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,6 +146,59 @@ def test_an_arpa_file_is_taken_over(arpa, home):
     assert ids.tolist() == [2, 3, 4, 1, 2, 0, 1]
     np.testing.assert_allclose(opened.model.score_ids(ids), model.score_ids(ids), atol=1e-5)
     assert result.test.nats_per_token == pytest.approx(-model.score_ids(ids).mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("head", [b"", b"\n\r\n", b"made by hand\n"])
+def test_an_arpa_file_is_known_by_how_it_begins(arpa, home, charlm, head):
+    path, model = arpa
+    data = head + Path(path).read_bytes()
+    (home / "cat.lm.gz").write_bytes(gzip.compress(data))
+    for line, stdin, name in ((["-"], data, "stdin"), ([str(home / "cat.lm.gz")], b"", "cat")):
+        status, out, _ = charlm("train", "ngram", *line, stdin=stdin)
+        size = model.parameters
+        assert (status, out) == (
+            0,
+            f"model  {name} in {home}/checkpoints/{name}, {size} parameters\n"
+            f"try: charlm score -m {name}\n",
+        )
+        ids = np.array([2, 3, 4, 1])
+        found = open_model(name).model.score_ids(ids)
+        np.testing.assert_allclose(found, model.score_ids(ids), atol=1e-5)
+
+
+def test_an_arpa_file_in_a_pipe_is_known(arpa, home):
+    """A real pipe, which cannot be sought in."""
+    script = f"cat {arpa[0]} | {sys.executable} -m charlm train ngram - -o x --json -q"
+    found = subprocess.run(["sh", "-c", script], capture_output=True, check=False)
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert json.loads(found.stdout)["parameters"] == arpa[1].parameters
+
+
+def test_an_arpa_file_among_texts_is_refused(arpa, home, charlm):
+    path, other = arpa[0], str(home / "o.txt")
+    Path(other).write_text("\\data\\ is how such files begin\n")
+    assert charlm("train", "ngram", path, other) == (
+        1, "", f"charlm: {path} is an ARPA file, a model counted already; give it alone, without "
+        f"{other}\n")  # fmt: skip
+    found = charlm("train", "ngram", other, "-", "python", stdin=Path(path).read_bytes())
+    assert found == (
+        1, "", "charlm: standard input is an ARPA file, a model counted already; give it alone, "
+        f"without {other}, python\n")  # fmt: skip
+    assert not (home / "checkpoints").exists()
+
+
+def test_what_is_piped_and_broken_is_told_by_its_line(arpa, home, charlm):
+    data = Path(arpa[0]).read_bytes().replace(b"ngram 2=", b"ngram 3=")
+    assert charlm("train", "ngram", "-", stdin=data) == (
+        1, "", "charlm: standard input:3: expected 'ngram 2=COUNT', found 'ngram 3=5'\n"
+    )  # fmt: skip
+
+
+def test_a_text_that_is_piped_is_counted_whole(home, charlm):
+    text = b"prose, no \\data\\\n" * 1000
+    status, out, _ = charlm("train", "ngram", "-", "--json", "--valid-fraction", "0", stdin=text)
+    assert (status, json.loads(out)["name"]) == (0, "stdin")
+    assert load_model(home / "checkpoints" / "stdin").training["tokens"] == len(text)
 
 
 def test_settings_of_text_are_refused_for_an_arpa_file(arpa):

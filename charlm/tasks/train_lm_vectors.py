@@ -59,7 +59,8 @@ class LmVectors:
         table /= np.float32(np.sqrt(squares[has].mean(dtype=np.float64) / table.shape[1]))
         total = f"{len(words):,} words of the vocabulary"
         told = f"{self.name} has vectors for {has.sum():,} of the {total}"
-        return table, told + self._hint(words, has)
+        folds = tokenizer.name == "word"  # the others cannot
+        return table, told + (self._hint(words, has) if folds else "")
 
     def _hint(self, words: list[str], has: npt.NDArray[np.bool_]) -> str:
         """Return what tells how many more words had a vector in lower case, if many had."""

@@ -146,8 +146,8 @@ def test_the_first_layer_and_a_tied_output_see_what_is_as_strong_as_ever():
 
 
 class _Tokens:
-    def __init__(self, words) -> None:
-        self.words, self.vocab_size = words, len(words)
+    def __init__(self, words, name="word") -> None:
+        self.words, self.vocab_size, self.name = words, len(words), name
 
     def token(self, number) -> str:
         return self.words[number]
@@ -181,6 +181,8 @@ def test_words_that_had_a_vector_in_lower_case_are_told():
     assert text == (
         "v has vectors for 1 of the 4 words of the vocabulary; with --lowercase 1 more had one"
     )
+    _, text = LmVectors("v", space).table(_Tokens(["cat", "The", "THE", "Dog"], "whitespace"))
+    assert text == "v has vectors for 1 of the 4 words of the vocabulary"
     folding = Space(space.words, space.matrix, lowercase=True)
     _, text = LmVectors("v", folding).table(_Tokens(["cat", "The", "THE", "Dog"]))
     assert text == "v has vectors for 3 of the 4 words of the vocabulary"

@@ -127,8 +127,9 @@ class _Show:
         if self._json:
             for result in results:
                 self._show_json(result)
-        elif self._heatmap:
-            self._show_heatmaps(results)
+        elif self._heatmap and not self._tokens:
+            for result in results:
+                self._show_heatmap(result)
         elif self._output is None or self._tokens:
             self._show_table(results, compared=compared and len(results) > 1)
 
@@ -145,6 +146,8 @@ class _Show:
 
         best = max((result.log_prob for result in results), default=0.0)
         for result in results:
+            if self._heatmap:
+                self._show_heatmap(result)
             if self._head:
                 show_head()
             mark = ("★ " if result.log_prob == best else "  ") if compared else ""
@@ -153,11 +156,10 @@ class _Show:
             if self._tokens:
                 show_tokens(result)
 
-    def _show_heatmaps(self, results: list[ScoreResult]) -> None:
+    def _show_heatmap(self, result: ScoreResult) -> None:
         from charlm.render.surprisal import show_heatmap
 
-        for result in results:
-            show_heatmap([(item.text, item.log_prob) for item in result.per_token])
+        show_heatmap([(item.text, item.log_prob) for item in result.per_token])
 
     def _show_json(self, result: ScoreResult) -> None:
         from charlm.render.machine import emit

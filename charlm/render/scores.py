@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from charlm.render.console import bold, one_line, out, width
-from charlm.render.tables import cut, figure, layout
+from charlm.render.tables import columns_of, cut, figure, layout
 
 if TYPE_CHECKING:
     from charlm.tasks.rank import RankedText
@@ -49,13 +49,29 @@ def show_row(result: ScoreResult, mark: str = "") -> None:
 
 
 def show_tokens(result: ScoreResult) -> None:
-    """Write a line a token: its log-probability, probability, rank, and what was likelier."""
+    """Write a line a token: its log-probability, probability, rank, and what was likelier.
+
+    Where a terminal is too narrow for all, the token itself stays longest.
+    """
     rows = [["log_prob", "p", "rank", "token", "likeliest"]]
     rows += [_token_row(item) for item in result.per_token]
     limit = width(sys.stdout)
-    for line in layout(rows, right=(0, 1, 2)):
+    if limit is not None:
+        rows = _narrowed(rows, limit - 2)
+    for line in layout(rows, right=range(rows[0].index("token"))):
         shown = "  " + line
         out(shown if limit is None else cut(shown, limit), trusted=True)
+
+
+def _narrowed(rows: list[list[str]], room: int) -> list[list[str]]:
+    """Return the rows with as many columns as leave room for the tokens."""
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
+    least = [*widths[:3], *(min(one, _LEAST_TEXT) for one in widths[3:])]
+    kept: tuple[int, ...] = ()
+    for kept in ((0, 1, 2, 3, 4), (0, 1, 3, 4), (0, 3, 4), (0, 1, 3), (0, 3), (1, 3), (3,)):
+        if sum(least[column] + 2 for column in kept) - 2 <= room:
+            break
+    return [[row[column] for column in kept] for row in rows]
 
 
 def show_ranked(row: RankedText) -> None:

@@ -91,6 +91,16 @@ def test_heatmap_shows_numbers_in_a_pipe(charlm, two):
     assert (status, out.splitlines()[:2]) == (0, ["the fox", "5" * 7])
 
 
+def test_heatmap_and_tokens_are_shown_together_for_each_text(charlm, two):
+    both = charlm("score", "-m", "flat", "--heatmap", "--tokens", "the", "fox")[1]
+    parts = []
+    for text in ("the", "fox"):
+        parts.append(charlm("score", "-m", "flat", "--heatmap", text)[1])
+        parts.append(charlm("score", "-m", "flat", "--tokens", text)[1])
+    assert both.replace("★ ", "") == "".join(parts)
+    assert both.count("★ ") == 2  # they are as probable as each other
+
+
 def test_heatmap_fits_twenty_columns(charlm, two, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("charlm.render.surprisal.width", lambda stream: 20)

@@ -79,7 +79,7 @@ def build_cells(
             held = bits
             continue
         held = 0.0
-        shown = _visible(text)
+        shown = visible(text)
         if cells and shown and not columns_of(shown) and not cells[-1].ends_line:
             last = cells.pop()
             bits, shown, title = last.bits + bits, last.text + shown, last.title
@@ -87,7 +87,8 @@ def build_cells(
     return cells
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Return a token on one harmless line, a line end at its end as ↵."""
     shown = one_line(text.removesuffix("\n"))
     return shown + "↵" if text.endswith("\n") else shown
 
@@ -157,7 +158,7 @@ def _fitted(cell: Cell, columns: int) -> Iterator[Cell]:
 
 
 def _colored(line: Sequence[Cell]) -> list[str]:
-    paints = MANY if _has_many_colors() else SIXTEEN
+    paints = MANY if has_many_colors() else SIXTEEN
     parts = []
     for cell in line:
         paint = paints[cell.level]
@@ -165,7 +166,8 @@ def _colored(line: Sequence[Cell]) -> list[str]:
     return ["".join(parts)]
 
 
-def _has_many_colors() -> bool:
+def has_many_colors() -> bool:
+    """Return whether the terminal says that it has 256 colours."""
     return bool(os.environ.get("COLORTERM")) or "256color" in os.environ.get("TERM", "")
 
 

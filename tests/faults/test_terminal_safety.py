@@ -147,6 +147,7 @@ def home(tmp_path_factory):
 
 
 EVIL_PATH = f"./checkpoints/{NAME}"
+NARROW = ("models", "show", "plot", "score", "corpus", "inspect")
 LINES = [
     ["sample", "-m", "words", "-n", "40", "--seed", "1"],
     ["sample", "-m", "words", "-n", "3", "--num-samples", "2", TEXT],
@@ -171,6 +172,15 @@ LINES = [
     ["embed", "-m", "words", TEXT, "the cat"],
     ["embed", "-m", EVIL_PATH, TEXT],
     ["embed", "-m", "words", "--layer", NAME, TEXT],
+    ["inspect", "gradients", "-m", "words", TEXT],
+    ["inspect", "gradients", "-m", EVIL_PATH, TEXT],
+    ["inspect", "gradients", "-m", EVIL_PATH, "--json", TEXT],
+    ["inspect", "neurons", "-m", EVIL_PATH, TEXT],
+    ["inspect", "neurons", "-m", "words", "--unit", "1", TEXT],
+    ["inspect", "neurons", "-m", EVIL_PATH, "--unit", "2", TEXT],
+    ["inspect", "gates", "-m", EVIL_PATH, TEXT],
+    ["inspect", "gates", "-m", "words", TEXT],
+    ["inspect", "gates", "-m", NAME, TEXT],
     ["analogy", "-m", "points", "the", "cat", "sat"],
     ["analogy", "-m", "points", "the", "cat", NAME],
     ["vectors", "evaluate", f"{NAME}.pairs", "-m", "points"],
@@ -283,7 +293,7 @@ def test_fault_60_nothing_steers_a_terminal(home, variables):
 
 
 def test_fault_58_terminals_of_any_width_will_do(home):
-    lines = [line for line in LINES if line[0] in ("models", "show", "plot", "score", "corpus")]
+    lines = [line for line in LINES if line[0] in NARROW]
     for columns, rows in ((20, 10), (1, 1)):
         for argv, (_, text) in zip(
             lines, on_terminal(home, lines, columns=columns, rows=rows), strict=True

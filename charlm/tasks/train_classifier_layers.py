@@ -178,7 +178,7 @@ class LayersTraining:
     def _shown(self, step: Any) -> VectorStep:
         seconds = self.clock.elapsed()
         self.words_read += step.words
-        done = (step.step / step.total, step.progress)
+        share, left = self._share(step.step / step.total, seconds)
         shown = VectorStep(
             step=step.step,
             epoch=step.epoch,
@@ -186,13 +186,23 @@ class LayersTraining:
             learning_rate=step.learning_rate,
             words_per_second=self._rate.add(seconds, self.words_read),
             elapsed_seconds=seconds,
-            progress=step.progress,
-            remaining_seconds=seconds * (1.0 - max(done)) / max(done),
+            progress=share,
+            remaining_seconds=left,
         )
         if seconds - self._logged >= _LOG_SECONDS:
             self._logged = seconds
             self._log.append({"kind": "step", **dataclasses.asdict(shown)})
         return shown
+
+    def _share(self, done: float, seconds: float) -> tuple[float, float]:
+        """Return how much of the training is done, and the seconds left of it.
+
+        The first update compiles and takes long, so what remains is counted from now, where the
+        limit of time stands, not from the beginning of the update.
+        """
+        limit = self.trainer.recipe.max_seconds
+        share = min(1.0, done if limit is None else max(done, seconds / limit))
+        return share, seconds * (1.0 - share) / share
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Return all that a continuation needs, as arrays and as plain JSON values."""

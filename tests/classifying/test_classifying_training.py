@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from charlm.store.checkpoint import load_model
 from charlm.tasks.labelled import LabelledTexts, hold_out
 from charlm.tasks.train_classifier import ClassifierResult, train_classifier
 from charlm.tasks.train_classifier_config import ClassifierTrainConfig
+from charlm.tasks.train_classifier_layers import LayersTraining
 from charlm.tasks.train_events import VectorStep
 from charlm.training.classifier import Trainer
 
@@ -33,8 +35,28 @@ def test_ctrl_c_saves_the_best_so_far(reviews, home):
 
 def test_time_ends_a_training(reviews):
     config = ClassifierTrainConfig(**SMALL, epochs=10_000, max_time="0.5s")
-    *_, result = train_classifier([str(reviews)], config, name="r")
+    *events, result = train_classifier([str(reviews)], config, name="r")
     assert (result.interrupted, result.epochs < 10_000) == (False, True)
+    steps = [event for event in events if isinstance(event, VectorStep)]
+    for step in steps:  # the first one, too, which takes long
+        left = pytest.approx(max(0.0, 0.5 - step.elapsed_seconds))
+        assert step.remaining_seconds == left
+        assert step.progress == pytest.approx(min(1.0, step.elapsed_seconds / 0.5))
+
+
+@pytest.mark.parametrize(
+    ("limit", "done", "seconds", "expected"),
+    [
+        (None, 0.25, 3.0, (0.25, 9.0)),
+        (5.0, 0.001, 1.0, (0.2, 4.0)),
+        (5.0, 0.5, 1.0, (0.5, 1.0)),
+        (5.0, 0.5, 6.0, (1.0, 0.0)),
+    ],
+)
+def test_the_time_left_follows_the_limit(limit, done, seconds, expected):
+    trainer = SimpleNamespace(recipe=SimpleNamespace(max_seconds=limit))
+    asked = SimpleNamespace(trainer=trainer)
+    assert LayersTraining._share(asked, done, seconds) == pytest.approx(expected)
 
 
 def test_a_training_that_diverges_says_so_and_saves_nothing(reviews, home, monkeypatch):

@@ -46,7 +46,8 @@ def gradients(text: str, model: str | None, layer: int | None, steps: int, as_js
 
     Bars are the norms of d loss / d h, the hidden state after each token, and for an LSTM of
     d loss / d c, the cell. JSON is an object for each layer and state: layer, state, target, nll,
-    tokens, norms, decay (what a step back multiplies a norm by, the geometric mean).
+    tokens (the first is "", the beginning of a text), norms, decay (what a step back multiplies a
+    norm by, the geometric mean).
     """
     reading = _read(model, text)
     from charlm.tasks.inspect_gradients import inspect_gradients
@@ -103,8 +104,9 @@ def neurons(
     """Find units that follow something simple, or watch one.
 
     Correlated are states (of an LSTM tanh of the cell) with the position in the line and in the
-    word, quotes, brackets, capitals, digits, punctuation and white space. JSON is an object a line:
-    trait, layer, unit, correlation, deviation; with --unit layer, unit, token, state.
+    word, quotes, brackets, capitals, digits, punctuation and white space, where the spread (the
+    standard deviation) is 0.05 or more. JSON is an object a line: trait, layer, unit, correlation,
+    deviation; with --unit layer, unit, token, state.
     """
     if unit is not None and ctx.get_parameter_source("top") is not _DEFAULT:
         raise click.UsageError("--top and --unit exclude each other")

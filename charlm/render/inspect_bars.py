@@ -97,17 +97,16 @@ def bars(
     gap = int(any(columns_of(name) > 1 for name in names))
     room = max(columns - margin, 1)
     lines = []
-    for part in _parts([max(columns_of(name), 1) + gap for name in names], room + gap):
+    for part in _parts([columns_of(name) + gap for name in names], room + gap):
         shown = [cut(name, room) for name in names[part]]
-        columns_each = [max(columns_of(name), 1) for name in shown]
+        columns_each = [columns_of(name) for name in shown]
         heights = [_height(value, low, high) for value in values[part]]
         for row in range(ROWS):
             label = labels[row].rjust(margin - 1) + " " if margin else ""
             marks = [_mark(height, ROWS - 1 - row) for height in heights]
             drawn = [mark * size for mark, size in zip(marks, columns_each, strict=True)]
             lines.append((label + (" " * gap).join(drawn)).rstrip())
-        under = [name or " " for name in shown]
-        lines.append((" " * margin + (" " * gap).join(under)).rstrip())
+        lines.append((" " * margin + (" " * gap).join(shown)).rstrip())
     return lines
 
 
@@ -116,8 +115,10 @@ def _names(texts: Sequence[str]) -> list[str]:
     names = []
     for index, text in enumerate(texts):
         shown = visible(text)
-        shown = shown.strip() or shown[:1]
-        names.append(cut(shown, WIDEST) if text or index else BEGINNING)
+        shown = cut(shown.strip() or shown[:1], WIDEST)
+        if not columns_of(shown):  # part of a character, or a mark that needs one to stand on
+            shown = " " + shown
+        names.append(shown if text or index else BEGINNING)
     return names
 
 

@@ -44,7 +44,7 @@ def show_unit(texts: Sequence[str], found: UnitResult, *, cell: str) -> None:
         show_words("below: the state, from 0 for -1 to 9 for +1", columns)
         return
     edges = [f"{edge:g}" for edge in STATE_LEVELS]
-    names = [f"<{edges[0]}", *edges[1:3], "about 0", *edges[3:5], f">{edges[5]}"]
+    names = [f"<{edge}" for edge in edges[:3]] + ["about 0"] + [f"≥{edge}" for edge in edges[3:]]
     legend = [Cell(f" {name} ", 0.0, level) for level, name in enumerate(names)]
     for line in wrap(legend, columns):
         out(_painted(line), trusted=True)

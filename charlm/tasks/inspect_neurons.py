@@ -13,8 +13,8 @@ from charlm.tasks.inspect_reading import Reading
 from charlm.tasks.inspect_traits import TRAITS, traits_of
 
 Float64 = npt.NDArray[np.float64]
-# A standard deviation of less is rounding.
-STILL = 1e-6
+# A unit that moves less than this, by its standard deviation, follows nothing that could be seen.
+STILL = 0.05
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +90,7 @@ def inspect_neurons(reading: Reading, *, layer: int | None = None, top: int = 3)
     deviations = np.sqrt(np.maximum(squares / count - (sums / count) ** 2, 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):
         found = products / count / deviations[:, None]  # the traits' own mean is 0
-    found[~((deviations > STILL)[:, None] & np.isfinite(found))] = 0.0
+    found[~((deviations >= STILL)[:, None] & np.isfinite(found))] = 0.0
     matches = [
         match
         for index, trait in enumerate(TRAITS)

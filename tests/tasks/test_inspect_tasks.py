@@ -118,6 +118,24 @@ def test_an_rnn_forgets_by_what_its_weight_says():
     assert reach.norms == pytest.approx([last * 0.5**back for back in range(7, -1, -1)])
 
 
+@pytest.mark.parametrize("reset", ["after", "before"])
+def test_a_gate_keeps_what_an_rnn_forgets(reset):
+    """Without recurrent weights a step back is the gate alone: forget, or update."""
+    lstm = make_reading("abababab", seed=3, cell="lstm", num_layers=1)
+    lstm.network.tensors["layers.0.weight_hh"][:] = 0.0
+    lstm.network.tensors["layers.0.weight_ih"][2:4] = 0.0
+    lstm.network.tensors["layers.0.bias"][2:4] = logit(0.9)
+    hidden, cell = inspect_gradients(lstm).reaches
+    assert cell.decay == pytest.approx(0.9, rel=1e-6)
+    assert (hidden.decay, hidden.norms[:-1]) == (0.0, (0.0,) * 7)  # it goes by the cell alone
+    gru = make_reading("abababab", seed=3, cell="gru", num_layers=1, reset=reset)
+    gru.network.tensors["layers.0.weight_hh"][:] = 0.0
+    gru.network.tensors["layers.0.weight_ih"][2:4] = 0.0
+    gru.network.tensors["layers.0.bias"][2:4] = logit(0.99)
+    [hidden] = inspect_gradients(gru).reaches
+    assert hidden.decay == pytest.approx(0.99, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("norms", "decay"),
     [([1.0], None), ([1.0, 0.0], None), ([0.0, 1.0], 0.0), ([math.nan, 1.0], None),

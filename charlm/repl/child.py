@@ -37,7 +37,9 @@ _MOST_TOLD = 20  # lines of one training that are kept to be told
 # -P keeps the current folder, where anything may lie, off the path; then ours is taken over.
 # SIGINT waits until the interpreter stands, which would tell of it by a traceback; from then on
 # it ends without a word, until it can answer. A shell may have left SIGINT ignored to programs in
-# the background, and to what they start.
+# the background, and to what they start. A KeyboardInterrupt that falls into a callback of a
+# library's own code, as when kernels are compiled, is lost with a traceback: so that is kept
+# quiet, and a second later the signal is sent again, if there is still somebody to hear it.
 _CODE = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -45,8 +47,22 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from charlm.cli.app import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main(sys.argv[2:])
+
+def stop(number, frame):
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    raise KeyboardInterrupt
+
+def tell(lost):
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+
+sys.unraisablehook = tell
+signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+signal.signal(signal.SIGINT, stop)
+try:
+    main(sys.argv[2:])
+finally:
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
 """
 
 

@@ -1,13 +1,16 @@
 """Trainings beside a session: real ones, of a tiny text."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from charlm.render.progress_events import event_record, parse_event
-from charlm.repl.child import Ended, Training
+from charlm.repl.child import _CODE, Ended, Training
 from charlm.repl.loop import answer
 from charlm.repl.session import Session
 from charlm.repl.trainings import end_training, training_line
@@ -137,6 +140,26 @@ def test_one_that_is_stopped_while_its_interpreter_starts_says_nothing(corpus, m
     assert training.wait(60)
     assert (training.status, list(training.told), training.facts) == (-signal.SIGINT, [], "")
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+LOSING = """
+import ctypes, signal, time
+def main(argv):
+    ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))()
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+def test_a_stop_that_a_library_swallows_is_asked_for_again(tmp_path):
+    (tmp_path / "charlm" / "cli").mkdir(parents=True)
+    (tmp_path / "charlm" / "__init__.py").touch()
+    (tmp_path / "charlm" / "cli" / "app.py").write_text(LOSING)
+    argv = [sys.executable, "-P", "-c", _CODE, json.dumps([str(tmp_path), *sys.path])]
+    found = subprocess.run(argv, capture_output=True, check=False, timeout=60)
+    assert (found.returncode, found.stdout, found.stderr) == (0, b"stopped\n", b"")
 
 
 def test_it_is_no_member_of_our_process_group(corpus):

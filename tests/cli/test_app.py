@@ -228,7 +228,7 @@ def test_a_usage_error_is_one_line_and_2(charlm, line, message):
         ),
         (
             ("sample", "-m", "\x1b[31m[red]\u202e"),
-            "charlm: no checkpoint '\\x1b[31m[red]\\u202e' in {home}/checkpoints/\n",
+            NO_ZZZ.replace("zzz", r"\x1b[31m[red]\u202e"),
         ),
         (
             ("plot", "tiny", "--output", "no/x.svg"),

@@ -13,7 +13,11 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 ROOT = Path(__file__).parent
 # Triton comes with PyTorch for CUDA; the files that are written in it have no examples.
-collect_ignore = ["charlm/models/decode_triton.py", "charlm/vectors/cuda_kernels.py"]
+collect_ignore = [
+    "charlm/models/decode_triton.py",
+    "charlm/models/stack_triton.py",
+    "charlm/vectors/cuda_kernels.py",
+]
 
 
 def run_console(example: Example) -> None:

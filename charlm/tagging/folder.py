@@ -18,6 +18,7 @@ from charlm.tagging.tagger import Tagger
 
 KIND = "tagger"
 WORDS_FILE, PARTS_FILE = "words.txt", "parts.txt"
+LEAST_BUCKETS = 2  # also where no part of a word is known
 
 
 def save_tagger(
@@ -58,4 +59,6 @@ def restore_tagger(stored: StoredModel) -> Tagger:
     tensors = stored.tensors(shapes)
     plain = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
     words = stored_lines(stored, WORDS_FILE, config.words + config.known)
-    return Tagger(config, words, stored_lines(stored, PARTS_FILE, config.buckets - 1), plain)
+    none = config.buckets == LEAST_BUCKETS and not stored.tokenizer_files.get(PARTS_FILE, b"")
+    parts = [] if none else stored_lines(stored, PARTS_FILE, config.buckets - 1)
+    return Tagger(config, words, parts, plain)

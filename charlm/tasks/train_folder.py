@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import has_resume, read_summary
 from charlm.store.documents import read_json
+from charlm.store.files import disk_errors, require_writable
 from charlm.store.locate import checkpoints_dir
-from charlm.store.lock import require_unlocked
+from charlm.store.lock import LOCK, FolderLock, require_unlocked
 from charlm.store.manifest import BACKWARD
 from charlm.text.romanize import to_ascii
 
@@ -95,6 +97,51 @@ def _kind_of(state: Path) -> str:
         return ""
     found = values.get("kind", "lm") if isinstance(values, dict) else ""
     return found if isinstance(found, str) else ""
+
+
+@contextlib.contextmanager
+def claimed(name: str | None) -> Iterator[None]:
+    """Hold the folder of a new model while it is made, and see at once that it can be written.
+
+    A folder that nothing came into is removed.
+
+    Args:
+        name: of the model; where nobody said one, only the folder of all models is tried.
+
+    Raises:
+        CheckpointError: if the folder is in use, or may not be written.
+    """
+    home = checkpoints_dir()
+    with disk_errors(home, "nothing was changed"):
+        home.mkdir(parents=True, exist_ok=True)
+    try:
+        if name is None:
+            require_writable(home)
+            yield
+        else:
+            with FolderLock(model_folder(name)):
+                yield from _held(model_folder(name))
+    finally:
+        with contextlib.suppress(OSError):  # it stays unless it is empty
+            home.rmdir()
+
+
+def _held(folder: Path) -> Iterator[None]:
+    try:
+        require_writable(folder)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if [path.name for path in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
+                folder.rmdir()
+
+
+@contextlib.contextmanager
+def claimed_last(folder: Path, name: str | None) -> Iterator[None]:
+    """Hold a folder that has its name only now; within `claimed` it is held where it was named."""
+    with contextlib.nullcontext() if name is not None else FolderLock(folder):
+        yield
 
 
 def lasting(specs: Sequence[str]) -> list[str]:

@@ -16,11 +16,16 @@ from charlm.ngram.kneser_ney import build_ngram
 from charlm.ngram.model import NgramModel
 from charlm.store.checkpoint import MetricsLog, clear_resume
 from charlm.store.locate import require_valid_name
-from charlm.store.lock import FolderLock
 from charlm.tasks.train_card import held_out_lines, safe_text
 from charlm.tasks.train_data import Part, load_held_out, read_data
 from charlm.tasks.train_events import HeldOut, Message, Saved, TrainEvent, TrainResult
-from charlm.tasks.train_folder import free_name, model_folder, require_free
+from charlm.tasks.train_folder import (
+    claimed,
+    claimed_last,
+    free_name,
+    model_folder,
+    require_free,
+)
 from charlm.tasks.train_ngram_arpa import find_arpa
 from charlm.tasks.train_ngram_config import NgramTrainConfig
 from charlm.text.expanding import SUFFIXES
@@ -69,6 +74,13 @@ def train_ngram(
     if name is not None:
         require_valid_name(name)
         require_free(model_folder(name), overwrite, can_resume=False)
+    with claimed(name):
+        yield from _train(corpus_specs, config, name, overwrite=overwrite)
+
+
+def _train(
+    corpus_specs: Sequence[str], config: NgramTrainConfig, name: str | None, *, overwrite: bool
+) -> Iterator[TrainEvent]:
     if arpa := find_arpa(corpus_specs):
         made = _take_over(arpa, config)
     else:
@@ -76,7 +88,7 @@ def train_ngram(
     yield from (Message(text=text, warning=True) for text in made.warnings)
     yield Message(text=f"{describe(made.model.config)} from {made.description}")
     folder = model_folder(name or free_name(made.name, overwrite))
-    with FolderLock(folder):
+    with claimed_last(folder, name):
         valid, test = _measure(made, made.valid), _measure(made, made.test)
         if overwrite:
             clear_resume(folder)

@@ -25,10 +25,15 @@ from charlm.spelling.speller import Speller, build_speller
 from charlm.spelling.weights import Weights
 from charlm.store.checkpoint import MetricsLog, clear_resume
 from charlm.store.locate import require_valid_name
-from charlm.store.lock import FolderLock
 from charlm.tasks.train_card import safe_text
 from charlm.tasks.train_events import Message, Saved, TrainEvent, TrainResult, Work
-from charlm.tasks.train_folder import free_name, model_folder, require_free
+from charlm.tasks.train_folder import (
+    claimed,
+    claimed_last,
+    free_name,
+    model_folder,
+    require_free,
+)
 from charlm.tasks.train_speller_cloze import add_cloze, cloze_seconds
 from charlm.tasks.train_speller_config import SpellerTrainConfig
 from charlm.tasks.train_speller_pair import add_pair, open_pair
@@ -75,6 +80,13 @@ def train_speller(
     if name is not None:
         require_valid_name(name)
         require_free(model_folder(name), overwrite, can_resume=False)
+    with claimed(name):
+        yield from _train(corpus_specs, config, name, overwrite=overwrite)
+
+
+def _train(
+    corpus_specs: Sequence[str], config: SpellerTrainConfig, name: str | None, *, overwrite: bool
+) -> Iterator[TrainEvent]:
     seconds_of_networks = cloze_seconds(config.max_time)
     pair, of_pair = (None, "") if config.pair is None else open_pair(config.pair)
     data = shipped_channel() if config.errors is None else _learn(Path(config.errors))
@@ -102,7 +114,7 @@ def train_speller(
         )
     seconds = time.monotonic() - begun
     folder = model_folder(name or free_name(f"{text.name}-speller", overwrite))
-    with FolderLock(folder):
+    with claimed_last(folder, name):
         if overwrite:
             clear_resume(folder)
         _save(folder, speller, text, config, corpus_specs, tokens, seconds, rate, of_pair)

@@ -12,6 +12,7 @@ from typing import Any
 from charlm.base.errors import CorpusError
 from charlm.metrics.spans import is_bio
 from charlm.tagging.config import MOST_TAGS, TaggerConfig
+from charlm.tagging.folder import LEAST_BUCKETS
 from charlm.tagging.moves import are_followed
 from charlm.tagging.reading import Sentence, read_sentences
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
@@ -113,7 +114,7 @@ def settle_form(
         known=len(known),
         vocab_size=len(known) + 1,
         subword_dim=config.subword_dim,
-        buckets=max(2, len(parts) + 1),
+        buckets=max(LEAST_BUCKETS, len(parts) + 1),
         affixes=config.affixes,
         max_ngram=config.max_ngram,
         **_sizes(config, vectors),

@@ -15,6 +15,7 @@ from charlm.cli.app import run
 from charlm.ngram.arpa import write_arpa
 from charlm.ngram.kneser_ney import build_ngram
 from charlm.store.checkpoint import load_model, read_metrics
+from charlm.store.lock import FolderLock
 from charlm.tasks.load import open_model
 from charlm.tasks.train_events import Message, Saved, TrainResult
 from charlm.tasks.train_ngram import train_ngram
@@ -251,3 +252,26 @@ def test_no_torch_is_imported_from_training_to_sampling(corpus, home):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_folder_in_use_is_told_before_anything_is_counted(corpus, home, monkeypatch):
+    monkeypatch.setattr("charlm.tasks.train_ngram._count", lambda *_: pytest.fail("counted"))
+    with (
+        FolderLock(home / "checkpoints" / "n"),
+        pytest.raises(CheckpointError, match="is in use by process"),
+    ):
+        list(train_ngram([corpus], NgramTrainConfig(), name="n"))
+
+
+def test_what_failed_leaves_no_folder(home):
+    with pytest.raises(CorpusError):
+        list(train_ngram(["missing.txt"], NgramTrainConfig(), name="n"))
+    assert not (home / "checkpoints" / "n").exists()
+
+
+def test_a_home_that_takes_no_models_is_told_at_once(corpus, home, monkeypatch):
+    (home / "checkpoints").write_text("a file")
+    monkeypatch.setattr("charlm.tasks.train_ngram._count", lambda *_: pytest.fail("counted"))
+    for name in (None, "n"):
+        with pytest.raises(CheckpointError):
+            list(train_ngram([corpus], NgramTrainConfig(), name=name))

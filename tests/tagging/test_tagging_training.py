@@ -9,6 +9,7 @@ from charlm.base.errors import CheckpointError
 from charlm.store.checkpoint import load_model, load_resume
 from charlm.tagging.folder import restore_tagger
 from charlm.tagging.tagger import word_rows
+from charlm.tasks.tag import open_tagger, tag_lines
 from charlm.tasks.train_events import Message, VectorStep
 from charlm.tasks.train_tagger import train_tagger
 from charlm.tasks.train_tagger_config import TaggerTrainConfig
@@ -186,3 +187,10 @@ def test_another_valid_file_chooses_anew(home):
     state = load_resume(home / "checkpoints" / "a").state
     assert state["best"] <= 0.75  # a quarter of its tags are wrong
     assert result.valid_figures.accuracy == state["best"]
+
+
+def test_a_tagger_that_knows_no_part_of_a_word_opens_again(home):
+    run("few", min_part_count=100_000)
+    tagger = open_tagger("few").tagger
+    assert tagger.config.buckets == 2
+    assert len(tag_lines(tagger, ["one two three"])[0].tags) == 3

@@ -219,7 +219,8 @@ def held_out_words(held: HeldOut) -> str:
     """Return figures on held-out text as one line."""
     from charlm.render.tables import plural
 
-    unknown = f", {held.unknown_rate:.2%} unknown" if held.unknown_rate else ""
+    seen = held.unknown_rate >= 5e-5  # what rounds to a hundredth of a percent
+    unknown = f", {held.unknown_rate:.2%} unknown" if seen else ""
     return (
         f"{held.nats_per_token:.4f} nats a token, perplexity {held.perplexity:.4g}, "
         f"{held.bits_per_char:.4f} bits a character ({plural(held.tokens, 'token')}{unknown})"

@@ -256,7 +256,8 @@ def _no_model(folder: Path) -> str:
     from charlm.store.lock import find_holder  # only here, off the way of every query
 
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    if holder := find_holder(folder):
+    holder = find_holder(folder)
+    if holder and not holder.startswith(f"process {os.getpid()} "):  # else it is who asks
         return f"{folder} holds no model yet; {holder} is working on it"
     if "resume" in names <= {"resume", "metrics.jsonl"}:
         return (

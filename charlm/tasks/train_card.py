@@ -44,8 +44,8 @@ def held_out_lines(training: dict[str, Any]) -> list[str]:
 
 
 def _unknown(held: dict[str, Any]) -> str:
-    rate = held.get("unknown_rate")
-    return f", of which {rate:.2%} are unknown" if rate else ""
+    rate = held.get("unknown_rate") or 0.0
+    return f", of which {rate:.2%} are unknown" if rate >= 5e-5 else ""
 
 
 def safe_text(text: str) -> str:

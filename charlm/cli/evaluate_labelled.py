@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from charlm.base.errors import CheckpointError
 from charlm.cli.options import config_from
 from charlm.render.console import talk
 from charlm.tasks.train_classifier_config import LabelledConfig
@@ -37,9 +38,7 @@ def evaluate_labelled(
         _measure(ctx, "tagger", None, files, settings)
         return True
     if len(models) == 1:
-        from charlm.tasks.kinds import model_kind
-
-        kind = "vectors" if Path(models[0]).is_file() else model_kind(models[0])
+        kind = _kind(models[0])
         if kind in ("classifier", "tagger", "vectors"):
             _measure(ctx, kind, models[0], files, settings)
             return True
@@ -57,6 +56,18 @@ def evaluate_labelled(
     talk(f"charlm: {chosen.note}")
     _measure(ctx, chosen.kind, str(chosen.folder), files, settings)
     return True
+
+
+def _kind(name: str) -> str:
+    """Return the kind of a model, of a file of vectors where no model has the name."""
+    from charlm.tasks.kinds import model_kind
+
+    try:
+        return model_kind(name)
+    except CheckpointError:
+        if Path(name).is_file():
+            return "vectors"
+        raise
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:

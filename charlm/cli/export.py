@@ -47,7 +47,8 @@ def export(
     """Write a model as a file of another program.
 
     A language model becomes safetensors with the names of torch.nn (embedding, lstm, output),
-    its tokens in the header; an n-gram model an ARPA file.
+    its tokens in the header; an n-gram model of --tokenizer whitespace an ARPA file, which parts
+    words by blanks.
     """
     from charlm.tasks.export import export_model
 

@@ -36,7 +36,7 @@ def show_matches(found: NeuronsResult) -> None:
     if rows:
         header = ["it follows", "layer", "unit", "r", "spread"]
         show_table(header, rows, right=(1, 2, 3, 4), spare=(4,))
-        talk(f"charlm: in a text of this length |r| up to {found.chance:.2f} may be chance alone")
+        talk(f"charlm: in a text of this length |r| up to {found.chance:.2g} may be chance alone")
     else:
         talk("charlm: no unit follows anything here")
     if found.absent:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from charlm.base.config import to_json
 from charlm.base.errors import ConfigError, TaskError
+from charlm.store.manifest import MANIFEST
 from charlm.store.tensors import write_tensors
 from charlm.tasks.load import OpenModel, open_model
 
@@ -59,6 +60,10 @@ def export_model(
     if form not in (None, own):
         raise ConfigError(f"{opened.name} is of kind {kind!r}, whose form is {own}; got {form}")
     path = Path(target) if target is not None else Path(f"{opened.name}{SUFFIXES[own]}")
+    if target == "-" or (path.exists() and not path.is_file()):
+        raise ConfigError(f"{path} is no file to write to; name one")
+    if (path.parent / MANIFEST).exists():
+        raise ConfigError(f"{path.parent} holds a model; write to another folder")
     if path.exists() and not overwrite:
         raise ConfigError(f"{path} exists; add --overwrite to replace it, or name another file")
     if own == "arpa":

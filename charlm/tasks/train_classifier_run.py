@@ -58,6 +58,7 @@ class Run:
         found: ResumeState | None = None,
     ) -> None:
         self.folder, self.data, self.config, self.corpus = folder, data, config, corpus
+        self._lasting = lasting(corpus)
         self._found = found
         self._texts = data.train.known()
         self._held = data.valid.known() if data.valid else None
@@ -210,7 +211,7 @@ class Run:
         state: dict[str, Any] = {
             "kind": KIND,
             "config": to_json(self.config),
-            "corpus": lasting(self.corpus),
+            "corpus": self._lasting,
             "sha256": self.data.sha256,
             "seconds": self._seconds,
         }

@@ -147,11 +147,20 @@ def claimed_last(folder: Path, name: str | None) -> Iterator[None]:
 def lasting(specs: Sequence[str]) -> list[str]:
     """Return what a text is from as it is found from any folder; names of corpora stay.
 
+    To be asked once, when the text is read: later folders may have gone, or others come.
+
     Example:
         >>> lasting(["python", "-", "/a/b.txt"])
         ['python', '-', '/a/b.txt']
     """
-    return [str(Path.cwd() / spec) if _is_place(spec) else spec for spec in specs]
+    return [_from_anywhere(spec) if _is_place(spec) else spec for spec in specs]
+
+
+def _from_anywhere(spec: str) -> str:
+    if Path(spec).is_absolute():
+        return spec
+    here = str(Path.cwd())
+    return str(Path(here if Path(spec).exists() else glob.escape(here), spec))
 
 
 def _is_place(spec: str) -> bool:

@@ -57,6 +57,7 @@ class Kept:
     ) -> None:
         self.saver, self._built, self._data, self._config = saver, built, data, config
         self._corpus_specs, self._direction = corpus_specs, direction
+        self._lasting = lasting(corpus_specs)
         self._trainer = built.trainer
         self.best: tuple[float, int, Arrays] | None = None
         self.history: list[dict[str, Any]] = []
@@ -142,7 +143,7 @@ class Kept:
         state = RunState(
             trainer=self._snapshot.values,
             config=self._config,
-            corpus=lasting(self._corpus_specs),
+            corpus=self._lasting,
             sha256=self._data.sha256,
             plan=self._built.plan.to_values(),
             arithmetic=self._built.arithmetic,

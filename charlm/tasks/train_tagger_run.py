@@ -66,6 +66,7 @@ class Run:
         found: ResumeState | None = None,
     ) -> None:
         self.folder, self.config, self.corpus = folder, config, corpus
+        self._lasting = lasting(corpus)
         self.data, self.valid, self.test = data, valid, test
         self.vectors = open_given(config)
         self.form, self.words, self.parts = settle_form(data, config, self.vectors)
@@ -256,7 +257,7 @@ class Run:
         state = {
             "kind": KIND,
             "config": to_json(self.config),
-            "corpus": lasting(self.corpus),
+            "corpus": self._lasting,
             "sha256": self.data.sha256,
             "words_sha256": words_checksum(self.words, self.parts),
             "seconds": self.clock.elapsed(),

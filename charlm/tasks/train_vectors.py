@@ -114,6 +114,7 @@ class _Run:
         found: ResumeState | None = None,
     ) -> None:
         self.folder, self.data, self.config, self.corpus = folder, data, config, corpus
+        self._lasting = lasting(corpus)
         self._found = found
         self._device = choose_device(config)
         self._seconds = float(found.state["seconds"]) if found else 0.0
@@ -192,7 +193,7 @@ class _Run:
         state = {
             "kind": KIND,
             "config": to_json(self.config),
-            "corpus": lasting(self.corpus),
+            "corpus": self._lasting,
             "sha256": self.data.sha256,
             "seconds": self._seconds,
             "words": self._words,

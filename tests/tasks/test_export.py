@@ -125,3 +125,17 @@ def test_the_projection_and_the_tied_output_are_written_out():
     assert found["output.weight"].tolist() == [[0.0], [1.0], [2.0]]
     assert found["projection.weight"].tolist() == [[0.0, 1.0]]
     assert found["lstm.bias_hh_l0"].tolist() == [0.0] * 8
+
+
+def test_nothing_but_a_file_outside_of_models_is_written(home):
+    saved(home, "m")
+    folder = home / "checkpoints" / "m"
+    for target, message in (
+        ("-", "- is no file to write to; name one"),
+        ("/dev/null", "/dev/null is no file to write to; name one"),
+        (str(home), f"{home} is no file to write to; name one"),
+        (f"{folder}/model.safetensors", f"{folder} holds a model; write to another folder"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            export_model("m", target, overwrite=True)
+        assert str(caught.value) == message

@@ -166,6 +166,22 @@ def test_a_run_finds_its_text_from_another_folder(corpus, home, monkeypatch):
     assert list(train_language_model([], longer, name="halfway", resume=True))[-1].steps == 60
 
 
+def test_a_run_whose_current_folder_is_removed_goes_on_to_its_end(corpus, home, monkeypatch):
+    monkeypatch.setenv("CHARLM_HOME", str(home))
+    (home / "gone[1]").mkdir()
+    monkeypatch.chdir(home / "gone[1]")
+    events = train_language_model(["../ca*.txt"], config(max_steps=60), name="r")
+    for event in events:
+        if isinstance(event, StepRecord):
+            (home / "gone[1]").rmdir()
+            break
+    assert list(events)[-1].steps == 60
+    monkeypatch.chdir(home)
+    (home / "gone[1]").mkdir()
+    longer = TrainConfig(max_steps=90)
+    assert list(train_language_model([], longer, name="r", resume=True))[-1].steps == 90
+
+
 def test_what_the_machine_lacks_is_told_before_a_folder_is_made(corpus, home):
     with pytest.raises(TaskError, match="float16 needs CUDA"):
         train(corpus, config(precision="float16", device="cpu"), name="half")

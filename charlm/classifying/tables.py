@@ -79,13 +79,20 @@ def read_tsv(name: str, text: str, columns: Columns) -> Iterator[Labelled]:
     return _records(name, rows, columns)
 
 
-def _agreeing(text: str, separator: str) -> int:
-    """Return how many of the first rows have as many columns as the first, which has several."""
+def _agreeing(text: str, separator: str) -> tuple[int, int]:
+    """Return how well a separator suits: what is larger suits better.
+
+    First how many of the first rows have as many columns as the first, which has several; then,
+    less than zero, how many different first cells they have, since labels come again.
+    """
     widths: list[int] = []
+    firsts: set[str] = set()
     with contextlib.suppress(csv.Error):
         for row in itertools.islice(_reader(text, separator), _LOOKED_AT):
-            widths += [len(row)] if any(cell.strip() for cell in row) else []
-    return widths.count(widths[0]) if widths and widths[0] > 1 else 0
+            if any(cell.strip() for cell in row):
+                widths.append(len(row))
+                firsts.add(row[0])
+    return (widths.count(widths[0]) if widths and widths[0] > 1 else 0, -len(firsts))
 
 
 def _reader(text: str, separator: str) -> Any:

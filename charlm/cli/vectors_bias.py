@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import click
 
+from charlm.base.errors import CorpusError
 from charlm.cli.command import Command
 from charlm.cli.completion import complete_file
 from charlm.cli.neighbors import open_told, vectors_option
@@ -134,6 +136,8 @@ def _words(name: str, text: str) -> list[str]:
 def _lines(file: str) -> list[str]:
     from charlm.text.corpora import open_corpus
 
+    if file != "-" and not Path(file).is_file():  # a corpus by name is no list of words
+        raise CorpusError(f"no file {file!r}; expected words, one a line")
     return [line.strip() for line in open_corpus([file]).read().split("\n") if line.strip()]
 
 

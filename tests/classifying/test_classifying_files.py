@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charlm.base.errors import CorpusError
 from charlm.classifying.formats import FORMATS, read_records, sniff_format
-from charlm.classifying.tables import Columns
+from charlm.classifying.tables import Columns, read_csv
 
 
 def read(text, form, columns=None):
@@ -260,3 +260,11 @@ def test_what_csv_writes_is_read_back(rows):
 def test_any_text_is_read_or_refused(text, form):
     with contextlib.suppress(CorpusError):
         assert all(record[2] >= 1 for record in read(text, form))
+
+
+def test_where_two_separators_suit_that_with_labels_that_come_again_is_taken():
+    text = "pos;I like it, really\nneg;No, never\npos;Yes, please\nneg;Bad, bad\n"
+    found = list(read_csv("a", text, Columns()))
+    assert [record.label for record in found] == ["pos", "neg", "pos", "neg"]
+    text = "pos,one; two\nneg,three; four\npos,five; six\n"
+    assert [r.label for r in read_csv("a", text, Columns())] == ["pos", "neg", "pos"]

@@ -220,7 +220,7 @@ REFUSED = {
     ),
     "no file": (
         (*LISTS, "--targets-b", "@none"),
-        "charlm: no file or corpus 'none'\n",
+        "charlm: no file 'none'; expected words, one a line\n",
     ),
     "an unknown end": (
         ("--direction", "east,nroth", "one"),

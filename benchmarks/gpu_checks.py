@@ -19,7 +19,10 @@ from charlm.engine.language_model import LanguageModel as Engine
 from charlm.engine.language_model import log_softmax
 from charlm.generation.generate import generate
 from charlm.generation.sampling import SamplingConfig
-from charlm.models.language_model import LanguageModel
+from charlm.models.arithmetic import Arithmetic
+from charlm.models.language_model import Dropouts, LanguageModel
+from charlm.models.layers import ON_GPU
+from charlm.models.timing import agrees
 from charlm.store.checkpoint import read_metrics
 from charlm.tasks.mixture import open_models
 from charlm.tasks.scoring import score_batch
@@ -60,7 +63,25 @@ def agreement(bench: Bench) -> None:
         _same_losses(bench, model, name)
         _same_log_probs(bench, model, name)
         _same_samples(bench, model, name)
+    _same_ways(bench, hidden)
     _same_curve(bench)
+
+
+def _same_ways(bench: Bench, hidden: int) -> None:
+    """Each way of our own to train an LSTM has the gradients of PyTorch's layers."""
+    precisions = ("float16", "bfloat16") if bench.device == "cuda" else ("float32",)
+    for skip in (False, True):
+        config = LanguageModelConfig(
+            vocab_size=65, embedding_dim=24, hidden_size=hidden, num_layers=2, skip=skip
+        )
+        model = LanguageModel(config, Dropouts(output=0.2, layer=0.2))
+        model.initialise(torch.Generator().manual_seed(1))
+        model.to(bench.device)
+        for backend in (name for name in ON_GPU if name != "native"):
+            for precision in precisions:
+                way = Arithmetic(precision, backend)
+                holds = agrees(model, way, 64, 70)
+                bench.check(f"gradients, {way}{' with skips' if skip else ''}", holds)
 
 
 def _same_losses(bench: Bench, model: LanguageModel, name: str) -> None:
